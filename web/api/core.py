@@ -98,6 +98,7 @@ class Me(BaseModel):
         description="Purpose that this person stated in another session within twelve hours; may be empty"
     )
     station: str
+    time_zone: str = Field(description="IANA name of the station's time zone, in which all times are shown")
     ask_after_seconds: float = Field(
         description="After this many seconds without input a page with video asks whether somebody is watching"
     )
@@ -326,6 +327,7 @@ async def _me(c: AnyContext, identity: Identity) -> Me:
         villages=None if identity.villages is None else list(identity.villages),
         permissions=sorted(p for p in GRANTS[identity.role] if identity.may(p)),
         station=c.services.settings.station.name,
+        time_zone=c.services.settings.station.timezone,
         must_change=identity.must_change,
         recent_purpose=recent,
         ask_after_seconds=c.services.attendance.ask_after,

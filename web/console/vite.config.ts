@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 
 import vue from "@vitejs/plugin-vue";
-import { defineConfig, type Plugin } from "vite";
+import { ElementPlusResolver } from "unplugin-vue-components/resolvers";
+import Components from "unplugin-vue-components/vite";
+import { defineConfig, type Plugin, type ProxyOptions } from "vite";
 
 const MIN_BYTES = 1000; // as web/http/compression.py
 
@@ -24,8 +27,25 @@ function precompress(): Plugin {
   };
 }
 
+// `vite` and `vite preview` show the pages of this folder with a running station behind them.
+const STATION = process.env.MINWANG_STATION ?? "http://127.0.0.1:8080";
+const proxied: ProxyOptions = {
+  target: STATION,
+  ws: true,
+  changeOrigin: true,
+  configure: (proxy) => {
+    // The station refuses requests that come from another site; here it stands behind this address.
+    proxy.on("proxyReq", (request) => request.setHeader("origin", STATION));
+    proxy.on("proxyReqWs", (request) => request.setHeader("origin", STATION));
+  },
+};
+const proxy = { "/api": proxied, "/register": proxied, "/report/": proxied };
+
 export default defineConfig({
-  plugins: [vue(), precompress()],
-  build: { target: "es2022", chunkSizeWarningLimit: 900 },
-  server: { proxy: { "/api": { target: "http://127.0.0.1:8080", ws: true } } },
+  plugins: [vue(), precompress(), Components({ dts: false, dirs: [], resolvers: [ElementPlusResolver({ importStyle: "css" })] })],
+  resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  build: { target: "es2022", chunkSizeWarningLimit: 900, modulePreload: { polyfill: false } },
+  server: { proxy },
+  preview: { proxy },
+  define: { __VUE_OPTIONS_API__: "false", __VUE_I18N_LEGACY_API__: "false", __INTLIFY_PROD_DEVTOOLS__: "false" },
 });

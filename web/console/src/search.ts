@@ -1,7 +1,7 @@
 /** What a search page asks and holds. */
 import { reactive, ref } from "vue";
 
-import { api, ApiError, type SearchCounts, type SearchFilter, type SightingView, withQuery } from "./api";
+import { api, ApiError, type SearchCounts, type SearchFilter, type SightingView, withQuery } from "@/legacyApi";
 
 export const emptyFilter = (): SearchFilter => ({
   start: null, end: null, nightly: null, cameras: [], villages: [], map_area: [], area: [], cls: [], not_cls: [], upper: [], lower: [], not_upper: [], not_lower: [], infrared: false,

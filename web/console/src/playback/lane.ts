@@ -1,7 +1,7 @@
 /** One camera of a playback: its video follows the master clock. */
 import Hls, { type Fragment } from "hls.js";
 
-import { withQuery } from "../api";
+import { withQuery } from "@/legacyApi";
 
 export type LaneState = "loading" | "playing" | "gap" | "unsupported" | "purpose" | "error";
 

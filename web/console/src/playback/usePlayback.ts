@@ -1,8 +1,8 @@
 /** Several lanes on one clock: loads them piece by piece, holds the clock while one has no pictures yet, skips what nobody recorded. */
 import { onUnmounted, ref, shallowReactive, type Ref } from "vue";
 
-import { api } from "../api";
-import { watching } from "../watching";
+import { api } from "@/legacyApi";
+import { watching } from "@/shared/watching";
 import { Lane } from "./lane";
 import { MasterClock } from "./masterClock";
 

@@ -1,0 +1,21 @@
+// Writes src/api/schema.ts from src/api/openapi.json; with --check it only says whether the file is up to date.
+import { readFileSync, writeFileSync } from "node:fs";
+import openapiTS, { astToString } from "openapi-typescript";
+
+const SOURCE = new URL("../src/api/openapi.json", import.meta.url);
+const TARGET = new URL("../src/api/schema.ts", import.meta.url);
+
+const description = JSON.parse(readFileSync(SOURCE, "utf8"));
+for (const operations of Object.values(description.paths)) {
+  for (const operation of Object.values(operations)) {
+    // The client sends the header that no foreign page can set with every request; callers do not name it.
+    operation.parameters = operation.parameters.filter((parameter) => parameter.in !== "header");
+  }
+}
+const ast = await openapiTS(description, { alphabetize: true, rootTypes: true, rootTypesNoSchemaPrefix: true, defaultNonNullable: false });
+const text = `// Generated from openapi.json by scripts/schema.mjs; do not edit.\n${astToString(ast)}`;
+if (!process.argv.includes("--check")) writeFileSync(TARGET, text);
+else if (readFileSync(TARGET, "utf8") !== text) {
+  console.error("src/api/schema.ts is older than src/api/openapi.json: run `npm run schema` in web/console");
+  process.exit(1);
+}

@@ -1,0 +1,8397 @@
+// Generated from openapi.json by scripts/schema.mjs; do not edit.
+export interface paths {
+    "/api/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the accounts. */
+        get: operations["list_accounts"];
+        put?: never;
+        /** Add an account. */
+        post: operations["add_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/{account}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change an account's role, scope, company or name, or disable or enable it; its sessions end. */
+        post: operations["change_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/{account}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set a new password, which must be changed at the next sign-in; all sessions of the account end. */
+        post: operations["set_account_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alerts, newest first; patrol officers see only those that were dispatched. */
+        get: operations["list_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/{alert}/ack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an alert: the officer is on the way. */
+        post: operations["acknowledge_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/{alert}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Report the result of an alert. */
+        post: operations["answer_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/{alert}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Dispatch an alert to the patrol officers, or reject it. */
+        post: operations["confirm_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/{alert}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** JPEG of what was seen; needs a stated purpose once the alert is answered or rejected. */
+        get: operations["alert_thumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The audit trail, newest first, and whether its hash chain is intact. */
+        get: operations["audit_trail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/{camera}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One camera's file (一机一档): address, device, profile, streams, faults. */
+        get: operations["camera_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/{camera}/acceptance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Record acceptance facts of a camera; `picture` keeps its newest picture as its field of view. */
+        post: operations["fill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/{camera}/acceptance/{part}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Picture of the field of view or of the sign; needs a stated purpose, except for the second signer. */
+        get: operations["acceptance_picture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/{camera}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Changes of a camera's file with time and actor, newest first. */
+        get: operations["camera_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/{camera}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirm a camera's new address, at which it was discovered or to which the station followed it. */
+        post: operations["move"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/{camera}/ptz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who controls a camera's PTZ, and its presets. */
+        get: operations["ptz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/{camera}/ptz/home": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Move back to the guard position. */
+        post: operations["home"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/{camera}/ptz/keep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Save the present position as a preset. */
+        post: operations["keep"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/{camera}/ptz/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Move with a speed; repeat each second while the button is held. */
+        post: operations["move_2"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/{camera}/ptz/preset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Move to a preset. */
+        post: operations["goto"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/{camera}/ptz/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop the movement. */
+        post: operations["stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/{camera}/replace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Record that another device is installed there now (after a repair); it will be identified anew. */
+        post: operations["replace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/{camera}/sign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Store a photo of the sign at the camera (a JPEG or PNG as the body); it is re-encoded without metadata. */
+        post: operations["sign"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/{camera}/snapshot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** JPEG of the newest keyframe, or of the keyframe at a time; needs a stated purpose. */
+        get: operations["camera_snapshot"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The newest 200 cases. */
+        get: operations["list_cases"];
+        put?: never;
+        /** Open a case of a village. */
+        post: operations["open_case"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cases/{case}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Close a case whose subjects are off the watch list. */
+        post: operations["close_case"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/contractor/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This company's orders: open ones, and those closed within 30 days. */
+        get: operations["own_orders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/contractor/orders/{order}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Move an own order: work begun, waiting for parts, repaired, or refused with a reason. */
+        post: operations["own_step"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/contractor/orders/{order}/photo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add a photo of the repair (a JPEG or PNG as the body); it is re-encoded without its metadata. */
+        post: operations["add_photo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/contractor/orders/{order}/photos/{photo}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A photo of an own order. */
+        get: operations["own_photo"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/contractor/orders/{order}/still": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The picture that shows the fault: 192 pixels wide, private areas covered. Every view leaves an audit row. */
+        get: operations["still"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Events as they happen, resumed after the id given as `?after=` (at most the newest thousand). */
+        get: operations["event_socket"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/faults/{fault}/picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The picture that opened the fault; needs a stated purpose. */
+        get: operations["fault_picture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/faults/{fault}/reference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A good picture of the same camera for comparison; needs a stated purpose. */
+        get: operations["fault_reference"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/faults/verdict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Record a person's verdict on faults. */
+        post: operations["verdict"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Open findings, newest first: exposed services, refused credentials, clones, unknown devices, wrong clocks. */
+        get: operations["open_findings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/findings/{finding}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Close a finding with a reason: it is known and accepted. */
+        post: operations["accept_finding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Holds on the account's cameras, newest first, with the footage that each protects. */
+        get: operations["list_holds"];
+        put?: never;
+        /** Hold a camera's footage: retention does not delete it. */
+        post: operations["add_hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/holds/{hold}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Release a hold; retention applies to its footage again. */
+        post: operations["release_hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/holds/{hold}/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Renew a hold after a review; it lasts the given number of days from now. */
+        post: operations["renew_hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/judgements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The candidates of the stated purpose, newest judgement first. */
+        get: operations["candidates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/live/{ticket}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Live fragments of the ticket's stream. */
+        get: operations["live_socket"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/live/ticket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Get a ticket to open one live socket within 30 s; needs a stated purpose. */
+        post: operations["live_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maintenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Maintenance that is running or planned. */
+        get: operations["list_maintenance"];
+        put?: never;
+        /** Start maintenance now, for some hours: findings on the camera or village are no faults meanwhile. */
+        post: operations["begin_maintenance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maintenance/{number}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End maintenance before its time. */
+        post: operations["end_maintenance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The signed-in account and its permissions. */
+        get: operations["me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/onboarding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every camera's checklist, what its acceptance lacks, and discovered devices that are not in the registry. */
+        get: operations["overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/onboarding/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirm what another person proposed, for several cameras. Cameras that lack something are skipped. */
+        post: operations["accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/onboarding/adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add a discovered device to the registry as a camera of a village. */
+        post: operations["adopt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/onboarding/identify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start identifying cameras: the given ones, a village's, or all. */
+        post: operations["identify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/onboarding/propose": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign first for several cameras; another person must confirm. Cameras that lack something are skipped. */
+        post: operations["propose"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/onboarding/survey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start a survey of the network for devices; progress comes as events. */
+        post: operations["survey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This OpenAPI document. */
+        get: operations["describe_api"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Work orders, newest first; the open ones unless a state is named. */
+        get: operations["list_orders"];
+        put?: never;
+        /** Create orders for faults: one per camera, and one for an up-link with all its cameras. */
+        post: operations["create_orders"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orders/{order}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One work order with its notes and photos. */
+        get: operations["order_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orders/{order}/photos/{photo}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A photo that the contractor took of the repair; needs a stated purpose once the order is closed. */
+        get: operations["order_photo"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orders/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Move one or several orders to another state; all of them or none. */
+        post: operations["move_orders"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patrol": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The newest round, and open or closed faults, newest first. */
+        get: operations["patrol"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patrol/day": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The day's patrol register as it was signed, or as it would be signed now. */
+        get: operations["day_register"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patrol/day/sign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign the day's register. */
+        post: operations["sign_day"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patrol/day/supplement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign a supplement to a day's register, with what became known after it was signed. */
+        post: operations["supplement_day"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patrol/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Figures of complete days, newest first: of the town, of villages, vendors or sponsors. */
+        get: operations["day_figures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patrol/figures/{camera}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One camera's figures of the last thirty days, with its faults by cause. */
+        get: operations["camera_figures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patrol/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Draw a review, with the machine's miss rate from the reviews of the last 30 days; needs a stated purpose. */
+        get: operations["draw"];
+        put?: never;
+        /** Give a verdict on one camera of the review. */
+        post: operations["judge_camera"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/patrol/rounds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Request a patrol round now, of all cameras or of some. */
+        post: operations["ask_for_round"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/playback/{camera}/{kind}/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Recorded spans and gaps of a time range, gaps with their cause. */
+        get: operations["coverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/playback/{camera}/{kind}/index.m3u8": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** HLS playlist over the segment files; needs a stated purpose. */
+        get: operations["playlist"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/playback/{camera}/{kind}/segment/{segment}.mp4": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Bytes of a segment file (with Range); needs this session's playlist of that time and a stated purpose. */
+        get: operations["segment_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/playback/{camera}/{kind}/segment/{segment}/{part}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A segment's keyframes, its init segment, or a range without sound; needs this session's playlist of that time. */
+        get: operations["segment_part"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/playback/{camera}/{kind}/strip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Times of keyframes spread over a range, for a strip of thumbnails (each from /snapshot?at=…). */
+        get: operations["strip"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Villages whose report the account may read. */
+        get: operations["list_reports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{village}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One village's figures of a month. */
+        get: operations["village_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sightings that match, newest or best first; needs a stated purpose. */
+        post: operations["search_sightings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Numbers of matching sightings, by hour (or day) and by camera. */
+        post: operations["count_sightings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search/map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Positions of the cameras, for drawing an area on the map. */
+        get: operations["search_map"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search/motion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start a motion search in a region between two times; poll it by its number. */
+        post: operations["begin_motion_search"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search/motion/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Progress and results of a motion search of this session. */
+        get: operations["motion_search"];
+        put?: never;
+        post?: never;
+        /** End a motion search. */
+        delete: operations["end_motion_search"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sightings that look like a sighting, or like the content of a box on a recorded picture. */
+        post: operations["search_similar"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search/similar/picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sightings that look like the content of an uploaded picture (the request's body); the picture is not kept. */
+        post: operations["search_by_picture"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search/together": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Objects that match the first filter and were also seen by all other filters, near in time or at any time. */
+        post: operations["search_co_occurrence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search/vocabulary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The vocabulary of the search, and the detector that analyses the pictures. */
+        get: operations["search_vocabulary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search/words": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The chips and the filter that a phrase means; searches nothing. */
+        post: operations["understand_words"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign in and open a session. */
+        post: operations["sign_in"];
+        /** Sign out: end the session. */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change the own password; all other sessions of the account end. */
+        post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/purpose": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** State the purpose or case number under which this session views footage. */
+        post: operations["set_purpose"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sightings/{sighting}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A sighting with its path through the picture; needs a stated purpose. */
+        get: operations["one_sighting"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sightings/{sighting}/judgement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mark a sighting as candidate or rejected for the stated purpose; 'none' removes the mark. */
+        post: operations["judge_sighting"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sightings/{sighting}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** JPEG of a sighting; needs a stated purpose. */
+        get: operations["sighting_thumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/station": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Checks of disks, clock, network, database, backlog, certificate …: each with state, value and remedy. */
+        get: operations["station_facts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/station/clock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether footage is deleted by age, or the station's clock must be confirmed first. */
+        get: operations["retention_clock_state"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/station/clock/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirm that the station's clock was compared and is right; deletion by age resumes. Audited. */
+        post: operations["confirm_clock"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/station/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long footage can be kept at the present rate, by village, and when it falls short of the requirement. */
+        get: operations["retention_forecast"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Villages with their cameras and the present state of each. */
+        get: operations["tree"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Subjects of the watch list, newest first. */
+        get: operations["list_watch"];
+        put?: never;
+        /** Propose a subject for the watch list; a second person decides. */
+        post: operations["propose_watch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/watch/{subject}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approve or refuse a proposed subject. */
+        post: operations["decide_watch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/watch/{subject}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a subject off the watch list before it expires: it was found, or is no longer wanted. */
+        post: operations["end_watch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/watch/{subject}/look-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Search for a subject among the sightings of the last hours as well. */
+        post: operations["look_back"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/watch/{subject}/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Extend a subject's stay on the watch list, to at most 30 days from now. */
+        post: operations["renew_watch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/watch/{subject}/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Report that a subject is on a camera now. */
+        post: operations["report_sighting"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ca": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The page that explains to phone and computer users how to trust the station's certificate. */
+        get: operations["ca_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ca/minwang.crt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The authority's certificate (DER). */
+        get: operations["ca_certificate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ca/minwang.mobileconfig": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The authority's certificate as a configuration profile for Apple devices. */
+        get: operations["ca_profile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Metrics of cameras, faults, orders, streams, disks and the patrol, for Prometheus. */
+        get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/register/{day}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The register as a page to print (A4). */
+        get: operations["register_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/register/{day}/pdf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The register as PDF, rendered from the same page. */
+        get: operations["register_pdf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/report/{village}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One village's report as a page to print (A4). */
+        get: operations["village_report_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** AcceptanceBody */
+        AcceptanceBody: {
+            /**
+             * Legal Class
+             * @default null
+             */
+            legal_class?: string | null;
+            /**
+             * Masks
+             * @default null
+             */
+            masks?: string | null;
+            /**
+             * Picture
+             * @description Take the newest picture as the field of view; needs a stated purpose
+             * @default false
+             */
+            picture?: boolean;
+            /**
+             * Places
+             * @description Prohibited places that it is not in and does not look into
+             * @default null
+             */
+            places?: string[] | null;
+            /**
+             * Responsible
+             * @default null
+             */
+            responsible?: string | null;
+        };
+        /** AcceptBody */
+        AcceptBody: {
+            /** Cameras */
+            cameras: string[];
+        };
+        /** AcceptReply */
+        AcceptReply: {
+            /** Accepted */
+            accepted: string[];
+            /** Lacking */
+            lacking: {
+                [key: string]: string[];
+            };
+        };
+        /**
+         * AccountChange
+         * @description Fields that are null stay unchanged.
+         */
+        AccountChange: {
+            /**
+             * All Villages
+             * @default false
+             */
+            all_villages?: boolean;
+            /**
+             * Disabled
+             * @default null
+             */
+            disabled?: boolean | null;
+            /**
+             * Display Name
+             * @default null
+             */
+            display_name?: string | null;
+            /** Reason */
+            reason: string;
+            /** @default null */
+            role?: components["schemas"]["Role"] | null;
+            /**
+             * Vendor
+             * @default null
+             */
+            vendor?: string | null;
+            /**
+             * Villages
+             * @default null
+             */
+            villages?: string[] | null;
+        };
+        /** AccountView */
+        AccountView: {
+            /** Disabled */
+            disabled: boolean;
+            /** Display Name */
+            display_name: string;
+            /** Must Change */
+            must_change: boolean;
+            /** Name */
+            name: string;
+            role: components["schemas"]["Role"];
+            /** Vendor */
+            vendor: string;
+            /**
+             * Villages
+             * @description Null: the whole town
+             */
+            villages: string[] | null;
+        };
+        /** AdoptBody */
+        AdoptBody: {
+            /** Address */
+            address: string;
+            /**
+             * Credential
+             * @default null
+             */
+            credential?: string | null;
+            /** Name */
+            name: string;
+            /** Village */
+            village: string;
+        };
+        /**
+         * AlertAnswer
+         * @description What the officer who took an alert found.
+         * @enum {string}
+         */
+        AlertAnswer: "caught" | "not_seen" | "false_alarm";
+        /** AlertConfirmBody */
+        AlertConfirmBody: {
+            /** Send */
+            send: boolean;
+        };
+        /** AlertQuery */
+        AlertQuery: {
+            /**
+             * Before
+             * @default null
+             */
+            before?: number | null;
+            /**
+             * Limit
+             * @default 50
+             */
+            limit?: number;
+        };
+        /**
+         * AlertState
+         * @description new → dispatched → acked → answered, or new → rejected.
+         * @enum {string}
+         */
+        AlertState: "new" | "dispatched" | "acked" | "answered" | "rejected";
+        /** AlertView */
+        AlertView: {
+            /** Acked At */
+            acked_at: string | null;
+            /** Acked By */
+            acked_by: string | null;
+            answer: components["schemas"]["AlertAnswer"] | null;
+            /** Camera */
+            camera: string;
+            /** Camera Name */
+            camera_name: string;
+            /** Cls */
+            cls: string;
+            /**
+             * Has Picture
+             * @description False: the picture could not be stored, or was deleted by age
+             */
+            has_picture: boolean;
+            /** Id */
+            id: number;
+            /** Lower */
+            lower: string | null;
+            /** Note */
+            note: string;
+            /**
+             * Seen At
+             * Format: date-time
+             */
+            seen_at: string;
+            state: components["schemas"]["AlertState"];
+            /** Title */
+            title: string;
+            /** Upper */
+            upper: string | null;
+            /** Village */
+            village: string;
+        };
+        /** AnswerBody */
+        AnswerBody: {
+            /**
+             * Note
+             * @default
+             */
+            note?: string;
+            result: components["schemas"]["AlertAnswer"];
+        };
+        /** AuditEntry */
+        AuditEntry: {
+            /** Action */
+            action: string;
+            /** Actor */
+            actor: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Client
+             * @description Client address; empty: on the station itself
+             */
+            client: string;
+            /**
+             * Details
+             * @description Details: query, range (start, end), seconds and so on
+             */
+            details: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /** Id */
+            id: number;
+            /** Object */
+            object: string;
+            /** Reason */
+            reason: string;
+            /** Village */
+            village: string;
+        };
+        /** AuditPage */
+        AuditPage: {
+            /**
+             * Broken At
+             * @description First row that breaks the hash chain; null if intact
+             */
+            broken_at: number | null;
+            /**
+             * Complete
+             * @description Whether all rows were verified; a long trail takes a while
+             */
+            complete: boolean;
+            /**
+             * Doubted
+             * @description Rows in a break that was reviewed, after which the trail was sealed again
+             */
+            doubted: number;
+            /** Next */
+            next: number | null;
+            /**
+             * Problem
+             * @description Why the trail is broken or cannot be verified; empty: intact
+             */
+            problem: string;
+            /** Rows */
+            rows: components["schemas"]["AuditEntry"][];
+            /**
+             * Sealed At
+             * @description When rows and last hash were sealed outside the database
+             */
+            sealed_at: string | null;
+            /**
+             * Unkeyed
+             * @description Of these, rows from before a key existed: their author is unproved
+             */
+            unkeyed: number;
+            /**
+             * Unverifiable
+             * @description Of these, rows sealed with a key that is lost
+             */
+            unverifiable: number;
+            /**
+             * Verified
+             * @description Rows that were verified; 0 on later pages, which are not verified again
+             */
+            verified: number;
+        };
+        /** AuditQuery */
+        AuditQuery: {
+            /**
+             * Actor
+             * @default null
+             */
+            actor?: string | null;
+            /**
+             * Before
+             * @default null
+             */
+            before?: number | null;
+            /**
+             * Limit
+             * @default 50
+             */
+            limit?: number;
+        };
+        /** CameraFile */
+        CameraFile: {
+            /** Address */
+            address: string | null;
+            /** Device */
+            device: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+            /** Faults */
+            faults: string[];
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Profile */
+            profile: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /** Ptz */
+            ptz: boolean;
+            state: components["schemas"]["CameraState"];
+            /** Streams */
+            streams: components["schemas"]["StreamView"][];
+            /** Village */
+            village: string;
+        };
+        /** CameraMoveBody */
+        CameraMoveBody: {
+            /**
+             * Address
+             * @description host:port at which it was discovered, or from the finding
+             */
+            address: string;
+            /**
+             * Reason
+             * @description How the new address was verified
+             */
+            reason: string;
+        };
+        /**
+         * CameraState
+         * @description State of a camera, or the worst of a village's cameras; from good to bad.
+         * @enum {string}
+         */
+        CameraState: "ok" | "attention" | "fault" | "offline";
+        /** CameraView */
+        CameraView: {
+            /** Faults */
+            faults: string[];
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Ptz */
+            ptz: boolean;
+            state: components["schemas"]["CameraState"];
+            /** Streams */
+            streams: components["schemas"]["StreamView"][];
+            /** Village */
+            village: string;
+        };
+        /** CandidateView */
+        CandidateView: {
+            /** Accepted At */
+            accepted_at: string | null;
+            /**
+             * Accepted By
+             * @description The two accounts; before there were signatures, the names that were typed
+             */
+            accepted_by: string[];
+            /** Address */
+            address: string | null;
+            /**
+             * Failed
+             * @description A cause or figure of each failed check
+             */
+            failed: {
+                [key: string]: string;
+            };
+            /** Id */
+            id: string;
+            /** Make */
+            make: string;
+            /**
+             * Marks
+             * @description One letter per check, in the order of `items`: o ok, x failed, . to do
+             */
+            marks: string;
+            /**
+             * Missing
+             * @description What must be recorded before anybody can sign
+             */
+            missing: components["schemas"]["MissingFact"][];
+            /** Name */
+            name: string;
+            /**
+             * Picture By
+             * @description Who took the picture of the field of view; null: none, or not known
+             */
+            picture_by: string | null;
+            /** Proposed At */
+            proposed_at: string | null;
+            /**
+             * Proposed By
+             * @description Who signed first for what the file says now, until another person confirms it
+             */
+            proposed_by: string | null;
+            /** Village */
+            village: string;
+        };
+        /** CaseBody */
+        CaseBody: {
+            /** Number */
+            number: string;
+            /** Title */
+            title: string;
+            /**
+             * Village
+             * @default null
+             */
+            village?: string | null;
+        };
+        /** CaseView */
+        CaseView: {
+            /** Closed At */
+            closed_at: string | null;
+            /** Closed By */
+            closed_by: string | null;
+            /** Id */
+            id: number;
+            /** Number */
+            number: string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /** Opened By */
+            opened_by: string;
+            /** Title */
+            title: string;
+            /** Village */
+            village: string | null;
+        };
+        /** ChangeView */
+        ChangeView: {
+            /** Actor */
+            actor: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Field */
+            field: string;
+            /** Id */
+            id: number;
+            new: components["schemas"]["JsonValue"];
+            old: components["schemas"]["JsonValue"];
+        };
+        /**
+         * CheckState
+         * @enum {string}
+         */
+        CheckState: "ok" | "warning" | "failed" | "unknown";
+        /** ChipView */
+        ChipView: {
+            /** Kind */
+            kind: string;
+            /** Text */
+            text: string;
+            /** Value */
+            value: string;
+        };
+        /** ClockConfirmBody */
+        ClockConfirmBody: {
+            /**
+             * Reason
+             * @description Reference that the time was compared with
+             */
+            reason: string;
+        };
+        /** ContractorStep */
+        ContractorStep: {
+            /**
+             * Cost
+             * @default null
+             */
+            cost?: number | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "working" | "parts" | "verifying" | "refused";
+            /**
+             * Text
+             * @default
+             */
+            text?: string;
+        };
+        /** Count */
+        Count: {
+            /** Done */
+            done: number;
+        };
+        /** CountsReply */
+        CountsReply: {
+            /** By Camera */
+            by_camera: {
+                [key: string]: number;
+            };
+            /** By Time */
+            by_time: {
+                [key: string]: number;
+            };
+            /**
+             * More
+             * @description More sightings exist; only the newest were counted
+             */
+            more: boolean;
+            /** Total */
+            total: number;
+        };
+        /** CreateBody */
+        CreateBody: {
+            /**
+             * Assignee
+             * @default
+             */
+            assignee?: string;
+            /** Faults */
+            faults: number[];
+            /**
+             * Text
+             * @default
+             */
+            text?: string;
+            /**
+             * Vendor
+             * @default
+             */
+            vendor?: string;
+        };
+        /** Created */
+        Created: {
+            /** Id */
+            id: string;
+        };
+        /** DayFigures */
+        DayFigures: {
+            /** Day */
+            day: string;
+            /** Figures */
+            figures: {
+                [key: string]: unknown;
+            };
+            /** Kind */
+            kind: components["schemas"]["FiguresKind"] | "camera";
+            /** Name */
+            name: string;
+        };
+        /** DayQuery */
+        DayQuery: {
+            /**
+             * Day
+             * @default null
+             */
+            day?: string | null;
+        };
+        /** DayView */
+        DayView: {
+            /** Day */
+            day: string;
+            /** Digest */
+            digest: string | null;
+            /** Figures */
+            figures: {
+                [key: string]: unknown;
+            };
+            /**
+             * Later
+             * @default null
+             */
+            later?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Over
+             * @default false
+             */
+            over?: boolean;
+            /**
+             * Patrolled
+             * @default false
+             */
+            patrolled?: boolean;
+            /**
+             * Problem
+             * @description Difference from what was signed, as a sentence; empty: none
+             * @default
+             */
+            problem?: string;
+            /**
+             * Remark
+             * @default
+             */
+            remark?: string;
+            /** Signed At */
+            signed_at: string | null;
+            /** Signed By */
+            signed_by: string | null;
+            /**
+             * Supplements
+             * @default []
+             */
+            supplements?: components["schemas"]["SupplementView"][];
+        };
+        /** DecisionBody */
+        DecisionBody: {
+            /** Approve */
+            approve: boolean;
+            /**
+             * Auto Dispatch
+             * @default false
+             */
+            auto_dispatch?: boolean;
+        };
+        /** DeviceView */
+        DeviceView: {
+            /** Address */
+            address: string;
+            /** Camera */
+            camera: string | null;
+            /**
+             * First Seen
+             * Format: date-time
+             */
+            first_seen: string;
+            /** Hardware */
+            hardware: string;
+            /**
+             * Last Seen
+             * Format: date-time
+             */
+            last_seen: string;
+            /** Name */
+            name: string;
+            verdict: components["schemas"]["MatchKind"];
+            /** Village */
+            village: string | null;
+        };
+        /** EndBody */
+        EndBody: {
+            /** Reason */
+            reason: string;
+        };
+        Error: {
+            error: string;
+        };
+        /**
+         * Fact
+         * @description One fact of the station.
+         */
+        Fact: {
+            /**
+             * At
+             * Format: date-time
+             * @description When the check ran
+             */
+            at: string;
+            /**
+             * Check
+             * @description Name of the check, e.g. disk.space
+             */
+            check: string;
+            /**
+             * Remedy
+             * @description What to do; empty where nothing is to be done
+             */
+            remedy: string;
+            /**
+             * Seconds
+             * @description How long the check took
+             */
+            seconds: number;
+            state: components["schemas"]["CheckState"];
+            /**
+             * Subject
+             * @description What was checked: a folder, an interface …; may be empty
+             */
+            subject: string;
+            /**
+             * Value
+             * @description What was found, with unit
+             */
+            value: string;
+        };
+        /**
+         * FaultFamily
+         * @description A kind of fault. The values are stored in the database and shown by the API.
+         * @enum {string}
+         */
+        FaultFamily: "uplink" | "unreachable" | "auth" | "no_stream" | "flapping" | "low_fps" | "low_bitrate" | "loss" | "parameters" | "gop" | "corrupt" | "timestamps" | "gaps" | "retention" | "forecast" | "index" | "no_signal" | "black" | "frozen" | "blocking" | "covered" | "partial_occlusion" | "moved" | "blurred" | "blurred_part" | "overexposed" | "underexposed" | "haze" | "colour_cast" | "monochrome" | "noise" | "banding" | "shaking" | "clock" | "card" | "ptz" | "events" | "mark_time" | "mark_name" | "volume" | "patrol" | "register";
+        /**
+         * FaultOutcome
+         * @description What became of a fault: judgement of a person, or why the system ended it (NEW_VIEW, RETIRED).
+         * @enum {string}
+         */
+        FaultOutcome: "real" | "false" | "watch" | "new_view" | "retired";
+        /**
+         * FaultStatus
+         * @description State of a fault.
+         * @enum {string}
+         */
+        FaultStatus: "suspect" | "open" | "recovering" | "closed" | "dismissed";
+        /**
+         * FaultVerdict
+         * @description A person's verdict, as it is given.
+         * @enum {string}
+         */
+        FaultVerdict: "real" | "false" | "watch" | "acknowledge" | "new_view";
+        /** FaultView */
+        FaultView: {
+            /** Acknowledged By */
+            acknowledged_by: string | null;
+            /** Camera */
+            camera: string;
+            /** Camera Name */
+            camera_name: string;
+            /** Chinese */
+            chinese: string;
+            /** Closed At */
+            closed_at: string | null;
+            family: components["schemas"]["FaultFamily"];
+            /** Figures */
+            figures: {
+                [key: string]: unknown;
+            };
+            /**
+             * First Seen
+             * Format: date-time
+             */
+            first_seen: string;
+            /** Has Picture */
+            has_picture: boolean;
+            /** Has Reference */
+            has_reference: boolean;
+            /** Id */
+            id: number;
+            /** Opened At */
+            opened_at: string | null;
+            /** Order */
+            order: number | null;
+            /** Severity */
+            severity: number;
+            /**
+             * State
+             * @description Text that is not listed comes from another release
+             */
+            state: components["schemas"]["FaultStatus"] | string;
+            /** Times */
+            times: number;
+            /**
+             * Verdict
+             * @description Text that is not listed comes from another release
+             */
+            verdict: components["schemas"]["FaultOutcome"] | string | null;
+            /** Village */
+            village: string;
+        };
+        /**
+         * FiguresKind
+         * @description Whom the daily figures concern.
+         * @enum {string}
+         */
+        FiguresKind: "town" | "village" | "vendor" | "sponsor";
+        /** FiguresQuery */
+        FiguresQuery: {
+            /**
+             * Before
+             * @default null
+             */
+            before?: string | null;
+            /** @default town */
+            kind?: components["schemas"]["FiguresKind"];
+            /**
+             * Limit
+             * @default 31
+             */
+            limit?: number;
+            /**
+             * Name
+             * @default null
+             */
+            name?: string | null;
+        };
+        /**
+         * Filter
+         * @description All restrictions of a search; empty fields do not restrict.
+         */
+        Filter: {
+            /**
+             * Area
+             * @description Polygon in the picture, 0…1: where it stood
+             */
+            area?: [
+                number,
+                number
+            ][];
+            /** Attributes */
+            attributes?: string[];
+            /**
+             * Cameras
+             * @description Camera ids
+             */
+            cameras?: string[];
+            /** Cls */
+            cls?: string[];
+            /**
+             * Directions
+             * @description In the picture
+             */
+            directions?: string[];
+            /**
+             * End
+             * @default null
+             */
+            end?: string | null;
+            /**
+             * Heading
+             * @description On the compass; cameras whose azimuth is known
+             * @default null
+             */
+            heading?: string | null;
+            /**
+             * Infrared
+             * @description With a colour: also what was seen without colours at night
+             * @default false
+             */
+            infrared?: boolean;
+            /** Lacking */
+            lacking?: string[];
+            /** Lower */
+            lower?: string[];
+            /**
+             * Map Area
+             * @description Polygon on the map: lon, lat; cameras in it
+             */
+            map_area?: [
+                number,
+                number
+            ][];
+            /**
+             * Max Height
+             * @default 1
+             */
+            max_height?: number;
+            /**
+             * Min Dwell
+             * @description Seconds
+             * @default 0
+             */
+            min_dwell?: number;
+            /**
+             * Min Height
+             * @description Of the picture
+             * @default 0
+             */
+            min_height?: number;
+            /**
+             * Min Score
+             * @default 0
+             */
+            min_score?: number;
+            /**
+             * Nightly
+             * @description Every night from-to, local time
+             * @default null
+             */
+            nightly?: string | null;
+            /**
+             * Not Cls
+             * @description Classes that are left out
+             */
+            not_cls?: string[];
+            /** Not Lower */
+            not_lower?: string[];
+            /**
+             * Not Upper
+             * @description None of these as the strongest colour; what has no colour is left out too
+             */
+            not_upper?: string[];
+            /**
+             * Plate
+             * @description A part of it; with * at the end its beginning, at the start its end
+             * @default
+             */
+            plate?: string;
+            /** Speeds */
+            speeds?: string[];
+            /**
+             * Start
+             * @default null
+             */
+            start?: string | null;
+            /**
+             * Upper
+             * @description Any of these colours; one may stand without a list
+             */
+            upper?: string[];
+            /**
+             * Villages
+             * @description Village codes
+             */
+            villages?: string[];
+        };
+        /**
+         * FindingKind
+         * @description What is wrong with a camera's security, identity or operation.
+         * @enum {string}
+         */
+        FindingKind: "no_authentication" | "default_password" | "known_bad_firmware" | "credential_refused" | "identity_changed" | "certificate_changed" | "moved" | "clone" | "unknown_device" | "open_telnet" | "open_upnp" | "clock_wrong" | "zone_wrong" | "drift" | "tamper" | "video_loss" | "storage_failure" | "disk_full" | "ptz_failed" | "events_silent" | "filing_due" | "warranty_ends" | "contract_ends";
+        /** FindingQuery */
+        FindingQuery: {
+            /**
+             * Before
+             * @default null
+             */
+            before?: number | null;
+            /**
+             * Limit
+             * @default 200
+             */
+            limit?: number;
+        };
+        /** FindingView */
+        FindingView: {
+            /** Address */
+            address: string;
+            /** Camera */
+            camera: string | null;
+            /** Detail */
+            detail: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @description Text that is not listed comes from another release
+             */
+            kind: components["schemas"]["FindingKind"] | string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /** Village */
+            village: string | null;
+        };
+        /**
+         * GapCause
+         * @description Why nothing is recorded. Errors of cameras carry the first group (core.errors).
+         * @enum {string}
+         */
+        GapCause: "unreachable" | "auth_refused" | "no_packets" | "protocol_error" | "station_fault" | "no_keyframe" | "packet_loss" | "recorder_down" | "disk_full" | "disk_error" | "schedule" | "retention" | "clock_step";
+        /** HistoryQuery */
+        HistoryQuery: {
+            /**
+             * Before
+             * @default null
+             */
+            before?: number | null;
+            /**
+             * Limit
+             * @default 100
+             */
+            limit?: number;
+        };
+        /** HoldBody */
+        HoldBody: {
+            /** Camera */
+            camera: string;
+            /**
+             * Case
+             * @description The case that needs it, of the camera's village or of the whole town
+             * @default null
+             */
+            case?: number | null;
+            /**
+             * Days
+             * @description How long it holds
+             * @default 180
+             */
+            days?: number;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
+        /** HoldQuery */
+        HoldQuery: {
+            /**
+             * Before
+             * @default null
+             */
+            before?: number | null;
+            /**
+             * Ended
+             * @description Those that were released or have expired, instead of those in force
+             * @default false
+             */
+            ended?: boolean;
+            /**
+             * Limit
+             * @default 50
+             */
+            limit?: number;
+        };
+        /** HoldView */
+        HoldView: {
+            /**
+             * Bytes
+             * @description Bytes that it protects now; null: too many segments to sum for a list
+             */
+            bytes: number | null;
+            /** Camera */
+            camera: string;
+            /** Camera Name */
+            camera_name: string;
+            /** Case */
+            case: number | null;
+            /** Case Closed At */
+            case_closed_at: string | null;
+            /**
+             * Case Number
+             * @description Empty: of no case, or of one outside the account's villages
+             */
+            case_number: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Ends Soon
+             * @description Within 14 days: review or release it
+             */
+            ends_soon: boolean;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Id */
+            id: number;
+            /** Owner */
+            owner: string;
+            /**
+             * Reason
+             * @description Empty where it is for a case outside the account's villages
+             */
+            reason: string;
+            /** Released At */
+            released_at: string | null;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /** Village */
+            village: string;
+        };
+        /** IdentifyBody */
+        IdentifyBody: {
+            /** Cameras */
+            cameras?: string[];
+            /**
+             * Village
+             * @default null
+             */
+            village?: string | null;
+        };
+        /**
+         * Item
+         * @description The items of the checklist, in their order.
+         * @enum {string}
+         */
+        Item: "reachable" | "credential" | "identity" | "streams" | "picture" | "clock" | "configuration" | "acceptance";
+        /**
+         * JobKind
+         * @enum {string}
+         */
+        JobKind: "" | "survey" | "identify";
+        JsonValue: unknown;
+        /** JudgementBody */
+        JudgementBody: {
+            verdict: components["schemas"]["SightingVerdict"];
+        };
+        /** KeepBody */
+        KeepBody: {
+            /** Name */
+            name: string;
+        };
+        /** LearningCameraView */
+        LearningCameraView: {
+            /** Camera */
+            camera: string;
+            /** Name */
+            name: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Village */
+            village: string;
+        };
+        /** LearningView */
+        LearningView: {
+            /**
+             * Count
+             * @description Cameras whose view is not learned yet: their pictures are hardly judged
+             */
+            count: number;
+            /**
+             * Overdue
+             * @description The first that have been learning for too long
+             */
+            overdue: components["schemas"]["LearningCameraView"][];
+            /** Overdue Count */
+            overdue_count: number;
+            /**
+             * Until
+             * @description When the last of them is expected to be ready
+             */
+            until: string | null;
+        };
+        /** LookBackBody */
+        LookBackBody: {
+            /** Hours */
+            hours: number;
+        };
+        /** MaintenanceBody */
+        MaintenanceBody: {
+            /**
+             * Camera
+             * @default null
+             */
+            camera?: string | null;
+            /** Hours */
+            hours: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Village
+             * @default null
+             */
+            village?: string | null;
+        };
+        /** MaintenanceView */
+        MaintenanceView: {
+            /** By */
+            by: string;
+            /** Camera */
+            camera: string | null;
+            /** Id */
+            id: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+            /** Village */
+            village: string | null;
+        };
+        /** MapReply */
+        MapReply: {
+            /**
+             * Boundaries
+             * @description Village code to polygon, lon and lat
+             */
+            boundaries: {
+                [key: string]: [
+                    number,
+                    number
+                ][];
+            };
+            /** Cameras */
+            cameras: components["schemas"]["PlaceView"][];
+        };
+        /**
+         * MatchKind
+         * @description How a device that answered discovery relates to the cameras of the registry.
+         * @enum {string}
+         */
+        MatchKind: "known" | "first" | "moved" | "replaced" | "clone" | "new";
+        /** Me */
+        Me: {
+            /**
+             * Ask After Seconds
+             * @description After this many seconds without input a page with video asks whether somebody is watching
+             */
+            ask_after_seconds: number;
+            /** Display Name */
+            display_name: string;
+            /**
+             * Must Change
+             * @description Somebody else set the password; other routes are refused until it is changed
+             */
+            must_change: boolean;
+            /** Name */
+            name: string;
+            /** Permissions */
+            permissions: components["schemas"]["Permission"][];
+            /** Purpose */
+            purpose: string;
+            /**
+             * Recent Purpose
+             * @description Purpose that this person stated in another session within twelve hours; may be empty
+             */
+            recent_purpose: string;
+            role: components["schemas"]["Role"];
+            /** Station */
+            station: string;
+            /**
+             * Time Zone
+             * @description IANA name of the station's time zone, in which all times are shown
+             */
+            time_zone: string;
+            /** Villages */
+            villages: string[] | null;
+        };
+        /** MeetingView */
+        MeetingView: {
+            /** Likeness */
+            likeness: number;
+            /** Sightings */
+            sightings: components["schemas"]["SightingView"][];
+        };
+        /**
+         * MissingFact
+         * @description What somebody must still record before anybody can sign, in the order of collection.
+         * @enum {string}
+         */
+        MissingFact: "places" | "field_of_view" | "masks" | "sign_photo" | "legal_class" | "responsible";
+        /** MotionBody */
+        MotionBody: {
+            /**
+             * Area
+             * @description Polygon, 0…1; empty: everywhere
+             */
+            area?: [
+                number,
+                number
+            ][];
+            /** Camera */
+            camera: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
+        /** MotionView */
+        MotionView: {
+            /** Camera */
+            camera: string;
+            /**
+             * Done
+             * @description 0…1
+             */
+            done: number;
+            /** Found */
+            found: components["schemas"]["MovedView"][];
+            /** Id */
+            id: number;
+            /** Keyframes */
+            keyframes: number;
+            /** More */
+            more: boolean;
+            /** Problem */
+            problem: string;
+            /** Running */
+            running: boolean;
+        };
+        /** MovedView */
+        MovedView: {
+            /** Box */
+            box: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Share */
+            share: number;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
+        /** NewAccount */
+        NewAccount: {
+            /**
+             * Display Name
+             * @default
+             */
+            display_name?: string;
+            /** Name */
+            name: string;
+            /**
+             * Password
+             * @description Initial password; must be changed at the first sign-in
+             */
+            password: string;
+            /** Reason */
+            reason: string;
+            role: components["schemas"]["Role"];
+            /**
+             * Vendor
+             * @default
+             */
+            vendor?: string;
+            /**
+             * Villages
+             * @default null
+             */
+            villages?: string[] | null;
+        };
+        /** NewPassword */
+        NewPassword: {
+            /** Password */
+            password: string;
+            /** Reason */
+            reason: string;
+        };
+        /** NoteView */
+        NoteView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /**
+             * Step
+             * @description Text that is not listed comes from another release
+             */
+            step: components["schemas"]["OrderStep"] | string;
+            /** Text */
+            text: string;
+        };
+        /** OnboardingView */
+        OnboardingView: {
+            /** Cameras */
+            cameras: components["schemas"]["CandidateView"][];
+            /** Devices */
+            devices: components["schemas"]["DeviceView"][];
+            /** Items */
+            items: components["schemas"]["Item"][];
+            work: components["schemas"]["WorkView"];
+        };
+        /** OrderFile */
+        OrderFile: {
+            /** Notes */
+            notes: components["schemas"]["NoteView"][];
+            order: components["schemas"]["OrderView"];
+            /** Photos */
+            photos: number[];
+        };
+        /** OrderMoveBody */
+        OrderMoveBody: {
+            /**
+             * Assignee
+             * @default
+             */
+            assignee?: string;
+            /**
+             * Cost
+             * @default null
+             */
+            cost?: number | null;
+            /**
+             * Into
+             * @default null
+             */
+            into?: number | null;
+            /** Orders */
+            orders: number[];
+            state: components["schemas"]["OrderState"];
+            /**
+             * Text
+             * @default
+             */
+            text?: string;
+            /**
+             * Vendor
+             * @default
+             */
+            vendor?: string;
+        };
+        /** OrderQuery */
+        OrderQuery: {
+            /**
+             * Before
+             * @default null
+             */
+            before?: number | null;
+            /**
+             * Limit
+             * @default 100
+             */
+            limit?: number;
+            /** @default null */
+            state?: components["schemas"]["OrderState"] | null;
+            /**
+             * Vendor
+             * @default null
+             */
+            vendor?: string | null;
+        };
+        /**
+         * OrderState
+         * @description State of a work order.
+         * @enum {string}
+         */
+        OrderState: "new" | "assigned" | "working" | "parts" | "verifying" | "closed" | "refused" | "merged";
+        /**
+         * OrderStep
+         * @description What happened to a work order: its new state, or one of the first three.
+         *
+         *     The states are those of `OrderState`, with the same texts: an enumeration with members cannot be extended.
+         * @enum {string}
+         */
+        OrderStep: "created" | "reopened" | "reminded" | "new" | "assigned" | "working" | "parts" | "verifying" | "closed" | "refused" | "merged";
+        /** OrderView */
+        OrderView: {
+            /** Assignee */
+            assignee: string;
+            /** Camera */
+            camera: string | null;
+            /** Closed At */
+            closed_at: string | null;
+            /** Cost */
+            cost: number | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: number;
+            /** Late */
+            late: boolean;
+            /**
+             * Mend By
+             * Format: date-time
+             */
+            mend_by: string;
+            /** Mended At */
+            mended_at: string | null;
+            /** Reminded */
+            reminded: number;
+            /** Reopened */
+            reopened: number;
+            /**
+             * Respond By
+             * Format: date-time
+             */
+            respond_by: string;
+            /** Severity */
+            severity: number;
+            /**
+             * State
+             * @description Text that is not listed comes from another release
+             */
+            state: components["schemas"]["OrderState"] | string;
+            /** Title */
+            title: string;
+            /** Vendor */
+            vendor: string;
+            /** Village */
+            village: string | null;
+            /** Warranty */
+            warranty: boolean;
+        };
+        /** OutlookView */
+        OutlookView: {
+            /** By Quota */
+            by_quota: boolean;
+            /**
+             * Days Until Short
+             * @description Days until footage is deleted earlier than required; null: it is not
+             */
+            days_until_short: number | null;
+            /**
+             * Possible Days
+             * @description Days that footage can be kept; null: unknown, because nothing is recorded
+             */
+            possible_days: number | null;
+            /** Required Days */
+            required_days: number;
+            /** Village */
+            village: string;
+        };
+        /** OwnOrder */
+        OwnOrder: {
+            /** Camera */
+            camera: string;
+            /** Closed At */
+            closed_at: string | null;
+            /** Has Still */
+            has_still: boolean;
+            /** Id */
+            id: number;
+            /** Late */
+            late: boolean;
+            /**
+             * Mend By
+             * Format: date-time
+             */
+            mend_by: string;
+            /** Photos */
+            photos: number[];
+            /** Place */
+            place: string;
+            /** Reopened */
+            reopened: number;
+            /**
+             * Respond By
+             * Format: date-time
+             */
+            respond_by: string;
+            /** Severity */
+            severity: number;
+            /**
+             * State
+             * @description Text that is not listed comes from another release
+             */
+            state: components["schemas"]["OrderState"] | string;
+            /** Title */
+            title: string;
+            /** Village */
+            village: string;
+            /** Warranty */
+            warranty: boolean;
+        };
+        /** PasswordBody */
+        PasswordBody: {
+            /** New */
+            new: string;
+            /** Present */
+            present: string;
+        };
+        /** PathPoint */
+        PathPoint: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** H */
+            h: number;
+            /** X */
+            x: number;
+            /** Y */
+            y: number;
+        };
+        /** PatrolQuery */
+        PatrolQuery: {
+            /**
+             * Before
+             * @default null
+             */
+            before?: number | null;
+            /**
+             * Camera
+             * @default null
+             */
+            camera?: string | null;
+            /**
+             * Closed
+             * @default false
+             */
+            closed?: boolean;
+            /**
+             * Limit
+             * @default 100
+             */
+            limit?: number;
+        };
+        /** PatrolView */
+        PatrolView: {
+            /** Faults */
+            faults: components["schemas"]["FaultView"][];
+            learning: components["schemas"]["LearningView"];
+            /** Next */
+            next: number | null;
+            round: components["schemas"]["RoundView"] | null;
+        };
+        /**
+         * Permission
+         * @enum {string}
+         */
+        Permission: "public" | "signed_in" | "camera.view" | "camera.manage" | "camera.accept" | "live.view" | "ptz.control" | "playback.view" | "patrol.view" | "patrol.run" | "order.own" | "search" | "case.view" | "case.manage" | "hold.manage" | "watch.propose" | "watch.approve" | "alert.view" | "alert.confirm" | "alert.answer" | "report.view" | "account.manage" | "audit.view" | "api.view" | "station.view" | "retention.confirm";
+        /** PhotoReply */
+        PhotoReply: {
+            /** Photo */
+            photo: number;
+        };
+        /** PictureQuery */
+        PictureQuery: {
+            /**
+             * Filter
+             * @description A filter as JSON
+             * @default {}
+             */
+            filter?: string;
+            /**
+             * H
+             * @default null
+             */
+            h?: number | null;
+            /**
+             * Limit
+             * @default 48
+             */
+            limit?: number;
+            /**
+             * W
+             * @default null
+             */
+            w?: number | null;
+            /**
+             * X
+             * @default null
+             */
+            x?: number | null;
+            /**
+             * Y
+             * @default null
+             */
+            y?: number | null;
+        };
+        /** PlaceView */
+        PlaceView: {
+            /** Azimuth */
+            azimuth: number | null;
+            /** Camera */
+            camera: string;
+            /** Name */
+            name: string;
+            /** Position */
+            position: [
+                number,
+                number
+            ] | null;
+            /** Village */
+            village: string;
+        };
+        /** PlaylistQuery */
+        PlaylistQuery: {
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Keyframes
+             * @default false
+             */
+            keyframes?: boolean;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
+        /** PresetBody */
+        PresetBody: {
+            /** Token */
+            token: string;
+        };
+        /** PresetView */
+        PresetView: {
+            /** Name */
+            name: string;
+            /** Token */
+            token: string;
+        };
+        /** ProposeReply */
+        ProposeReply: {
+            /** Lacking */
+            lacking: {
+                [key: string]: string[];
+            };
+            /** Proposed */
+            proposed: string[];
+        };
+        /** PtzMoveBody */
+        PtzMoveBody: {
+            /**
+             * Pan
+             * @default 0
+             */
+            pan?: number;
+            /**
+             * Tilt
+             * @default 0
+             */
+            tilt?: number;
+            /**
+             * Zoom
+             * @default 0
+             */
+            zoom?: number;
+        };
+        /** PtzView */
+        PtzView: {
+            /** Holder */
+            holder: string | null;
+            /** Presets */
+            presets: components["schemas"]["PresetView"][];
+            /**
+             * Seconds
+             * @description For how long its holder has it, unless renewed
+             */
+            seconds: number;
+        };
+        /** PurposeBody */
+        PurposeBody: {
+            /** Purpose */
+            purpose: string;
+        };
+        /** RangeQuery */
+        RangeQuery: {
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
+        /** ReasonBody */
+        ReasonBody: {
+            /** Reason */
+            reason: string;
+        };
+        /** ReleaseHoldBody */
+        ReleaseHoldBody: {
+            /** Reason */
+            reason: string;
+        };
+        /** RenewBody */
+        RenewBody: {
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Reason */
+            reason: string;
+        };
+        /** RenewHoldBody */
+        RenewHoldBody: {
+            /**
+             * Days
+             * @description How long it holds from now
+             * @default 180
+             */
+            days?: number;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * Repair
+         * @description A finished work order. `cost`: yuan, None if none was stated.
+         */
+        Repair: {
+            /** Camera */
+            camera: string;
+            /** Cost */
+            cost: number | null;
+            /** Day */
+            day: string;
+            /** Order */
+            order: number;
+            /** Title */
+            title: string;
+            /** Warranty */
+            warranty: boolean;
+        };
+        /** ReportQuery */
+        ReportQuery: {
+            /**
+             * Lang
+             * @default zh
+             * @enum {string}
+             */
+            lang?: "zh" | "en";
+            /**
+             * Month
+             * @default null
+             */
+            month?: string | null;
+        };
+        /** RetentionClockView */
+        RetentionClockView: {
+            /**
+             * Clock
+             * @description Station time at the last check
+             */
+            clock: string | null;
+            /**
+             * Plausible
+             * @description Plausible time, computed from the uptime
+             */
+            plausible: string | null;
+            /** Remedy */
+            remedy: string;
+            /** Sentence */
+            sentence: string;
+            /**
+             * Suspended
+             * @description Nothing is deleted because of its age
+             */
+            suspended: boolean;
+            /** Suspended At */
+            suspended_at: string | null;
+        };
+        /**
+         * ReviewAnswer
+         * @description What a person says about a picture in a manual review.
+         * @enum {string}
+         */
+        ReviewAnswer: "normal" | "faulty";
+        /** ReviewVerdictBody */
+        ReviewVerdictBody: {
+            /** Camera */
+            camera: string;
+            /**
+             * Family
+             * @default
+             */
+            family?: components["schemas"]["FaultFamily"] | "";
+            verdict: components["schemas"]["ReviewAnswer"];
+        };
+        /** ReviewVerdictReply */
+        ReviewVerdictReply: {
+            /** Fault */
+            fault: number | null;
+        };
+        /** ReviewView */
+        ReviewView: {
+            /** Families */
+            families: components["schemas"]["FaultFamily"][];
+            /** Missed */
+            missed: number;
+            /** Most */
+            most: number | null;
+            /** Rate */
+            rate: number | null;
+            /** Shown */
+            shown: number;
+            /** Stops */
+            stops: components["schemas"]["Stop"][];
+        };
+        /**
+         * Role
+         * @enum {string}
+         */
+        Role: "video_officer" | "investigator" | "approver" | "patrol_officer" | "funder" | "contractor" | "administrator" | "auditor";
+        /** RoundView */
+        RoundView: {
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Asked By */
+            asked_by: string;
+            /**
+             * Cameras
+             * @description Null, as the next two, if the round covers more than the account's villages
+             */
+            cameras: number | null;
+            /** Faulty */
+            faulty: number | null;
+            /** Finished At */
+            finished_at: string | null;
+            /** Id */
+            id: number;
+            /** Looked */
+            looked: number | null;
+            /** Started At */
+            started_at: string | null;
+        };
+        /** Scope */
+        Scope: {
+            /** Cameras */
+            cameras?: string[];
+            /**
+             * Vendor
+             * @default
+             */
+            vendor?: string;
+            /** Villages */
+            villages?: string[];
+        };
+        /** SearchBody */
+        SearchBody: {
+            /**
+             * After
+             * @default null
+             */
+            after?: string | null;
+            /**
+             * Area
+             * @description Polygon in the picture, 0…1: where it stood
+             */
+            area?: [
+                number,
+                number
+            ][];
+            /** Attributes */
+            attributes?: string[];
+            /**
+             * Cameras
+             * @description Camera ids
+             */
+            cameras?: string[];
+            /** Cls */
+            cls?: string[];
+            /**
+             * Directions
+             * @description In the picture
+             */
+            directions?: string[];
+            /**
+             * End
+             * @default null
+             */
+            end?: string | null;
+            /**
+             * Heading
+             * @description On the compass; cameras whose azimuth is known
+             * @default null
+             */
+            heading?: string | null;
+            /**
+             * Infrared
+             * @description With a colour: also what was seen without colours at night
+             * @default false
+             */
+            infrared?: boolean;
+            /** Lacking */
+            lacking?: string[];
+            /**
+             * Limit
+             * @default 48
+             */
+            limit?: number;
+            /** Lower */
+            lower?: string[];
+            /**
+             * Map Area
+             * @description Polygon on the map: lon, lat; cameras in it
+             */
+            map_area?: [
+                number,
+                number
+            ][];
+            /**
+             * Max Height
+             * @default 1
+             */
+            max_height?: number;
+            /**
+             * Min Dwell
+             * @description Seconds
+             * @default 0
+             */
+            min_dwell?: number;
+            /**
+             * Min Height
+             * @description Of the picture
+             * @default 0
+             */
+            min_height?: number;
+            /**
+             * Min Score
+             * @default 0
+             */
+            min_score?: number;
+            /**
+             * Nightly
+             * @description Every night from-to, local time
+             * @default null
+             */
+            nightly?: string | null;
+            /**
+             * Not Cls
+             * @description Classes that are left out
+             */
+            not_cls?: string[];
+            /** Not Lower */
+            not_lower?: string[];
+            /**
+             * Not Upper
+             * @description None of these as the strongest colour; what has no colour is left out too
+             */
+            not_upper?: string[];
+            /**
+             * Order
+             * @default newest
+             */
+            order?: string;
+            /**
+             * Plate
+             * @description A part of it; with * at the end its beginning, at the start its end
+             * @default
+             */
+            plate?: string;
+            /** Speeds */
+            speeds?: string[];
+            /**
+             * Start
+             * @default null
+             */
+            start?: string | null;
+            /**
+             * Upper
+             * @description Any of these colours; one may stand without a list
+             */
+            upper?: string[];
+            /**
+             * Villages
+             * @description Village codes
+             */
+            villages?: string[];
+        };
+        /** SeenBody */
+        SeenBody: {
+            /** Camera */
+            camera: string;
+        };
+        /** SightingFile */
+        SightingFile: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Attributes */
+            attributes: string[];
+            /**
+             * Best At
+             * Format: date-time
+             */
+            best_at: string;
+            /** Box */
+            box: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /** Camera */
+            camera: string;
+            /** Cls */
+            cls: string;
+            /** Detector */
+            detector: string;
+            /** Direction */
+            direction: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Has Picture
+             * @description False: deleted because it was not used (search.unmatched_days)
+             */
+            has_picture: boolean;
+            /**
+             * Id
+             * @description A 64-bit integer as text, because JavaScript numbers cannot hold it
+             */
+            id: string;
+            /**
+             * Keyframes
+             * @description Keyframes on which it was seen
+             */
+            keyframes: number;
+            /**
+             * Likeness
+             * @default null
+             */
+            likeness?: number | null;
+            /** Lower */
+            lower: string[];
+            /**
+             * Metres
+             * @default null
+             */
+            metres?: number | null;
+            /** Path */
+            path: components["schemas"]["PathPoint"][];
+            /** Plate */
+            plate: string;
+            /**
+             * Plausible
+             * @default null
+             */
+            plausible?: boolean | null;
+            /** Score */
+            score: number;
+            /**
+             * Seconds
+             * @default null
+             */
+            seconds?: number | null;
+            /** Speed */
+            speed: string;
+            /**
+             * Tone
+             * @description Infra-red: how dark the upper and the lower part were
+             */
+            tone: string[];
+            /** Upper */
+            upper: string[];
+            /** @default null */
+            verdict?: components["schemas"]["SightingVerdict"] | null;
+            /** Village */
+            village: string;
+        };
+        /** SightingPage */
+        SightingPage: {
+            /** Next */
+            next: string | null;
+            /** Rows */
+            rows: components["schemas"]["SightingView"][];
+        };
+        /**
+         * SightingVerdict
+         * @description An officer's judgement of a sighting.
+         * @enum {string}
+         */
+        SightingVerdict: "candidate" | "rejected" | "none";
+        /** SightingView */
+        SightingView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Attributes */
+            attributes: string[];
+            /**
+             * Best At
+             * Format: date-time
+             */
+            best_at: string;
+            /** Box */
+            box: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /** Camera */
+            camera: string;
+            /** Cls */
+            cls: string;
+            /** Direction */
+            direction: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Has Picture
+             * @description False: deleted because it was not used (search.unmatched_days)
+             */
+            has_picture: boolean;
+            /**
+             * Id
+             * @description A 64-bit integer as text, because JavaScript numbers cannot hold it
+             */
+            id: string;
+            /**
+             * Keyframes
+             * @description Keyframes on which it was seen
+             */
+            keyframes: number;
+            /**
+             * Likeness
+             * @default null
+             */
+            likeness?: number | null;
+            /** Lower */
+            lower: string[];
+            /**
+             * Metres
+             * @default null
+             */
+            metres?: number | null;
+            /** Plate */
+            plate: string;
+            /**
+             * Plausible
+             * @default null
+             */
+            plausible?: boolean | null;
+            /** Score */
+            score: number;
+            /**
+             * Seconds
+             * @default null
+             */
+            seconds?: number | null;
+            /** Speed */
+            speed: string;
+            /**
+             * Tone
+             * @description Infra-red: how dark the upper and the lower part were
+             */
+            tone: string[];
+            /** Upper */
+            upper: string[];
+            /** @default null */
+            verdict?: components["schemas"]["SightingVerdict"] | null;
+            /** Village */
+            village: string;
+        };
+        /** SignBody */
+        SignBody: {
+            /** Day */
+            day: string;
+            /**
+             * No Patrol
+             * @description Why there was no patrol on a day that is over
+             * @default
+             */
+            no_patrol?: string;
+            /**
+             * Remark
+             * @default
+             */
+            remark?: string;
+        };
+        /** SignInBody */
+        SignInBody: {
+            /** Name */
+            name: string;
+            /** Password */
+            password: string;
+        };
+        /**
+         * SimilarBody
+         * @description Either a sighting, or a camera with a time and a box (x, y, w, h as fractions of the picture).
+         */
+        SimilarBody: {
+            /**
+             * At Us
+             * @default null
+             */
+            at_us?: number | null;
+            /**
+             * Box
+             * @default null
+             */
+            box?: [
+                number,
+                number,
+                number,
+                number
+            ] | null;
+            /**
+             * By Travel
+             * @description List sightings last that are too far away to be reached in the time
+             * @default false
+             */
+            by_travel?: boolean;
+            /**
+             * Camera
+             * @default null
+             */
+            camera?: string | null;
+            filter?: components["schemas"]["Filter"];
+            /** @default main */
+            kind?: components["schemas"]["StreamKind"];
+            /**
+             * Limit
+             * @default 48
+             */
+            limit?: number;
+            /**
+             * Sighting
+             * @default null
+             */
+            sighting?: string | null;
+        };
+        /** SimilarReply */
+        SimilarReply: {
+            /** Embedder */
+            embedder: string;
+            /** Rows */
+            rows: components["schemas"]["SightingView"][];
+            /**
+             * Same
+             * @description Similarity from which it is probably the same object
+             */
+            same: number;
+        };
+        /** SnapshotQuery */
+        SnapshotQuery: {
+            /**
+             * At
+             * @default null
+             */
+            at?: string | null;
+            /**
+             * Width
+             * @default 640
+             */
+            width?: number;
+        };
+        /** SpanView */
+        SpanView: {
+            /**
+             * Cause
+             * @description Of a gap; empty: recorded. Text that is not listed comes from another release
+             */
+            cause: components["schemas"]["GapCause"] | string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
+        /** StationReply */
+        StationReply: {
+            /** Facts */
+            facts: components["schemas"]["Fact"][];
+            state: components["schemas"]["CheckState"];
+        };
+        /** Stop */
+        Stop: {
+            /** Camera */
+            camera: string;
+            /** Name */
+            name: string;
+            /** Village */
+            village: string;
+        };
+        /**
+         * StreamKind
+         * @description A stream of a camera; also the last part of the stream's id.
+         * @enum {string}
+         */
+        StreamKind: "main" | "sub";
+        /** StreamView */
+        StreamView: {
+            /** Bitrate */
+            bitrate: number;
+            /** Cause */
+            cause: string;
+            /** Clock Offset */
+            clock_offset: number | null;
+            /** Codec */
+            codec: string | null;
+            /** Damaged Pictures */
+            damaged_pictures: number;
+            /** Duplicate Packets */
+            duplicate_packets: number;
+            /** Engine */
+            engine: string;
+            /** Foreign Packets */
+            foreign_packets: number;
+            /** Fps */
+            fps: number;
+            /** Height */
+            height: number | null;
+            /** Held Back */
+            held_back: number;
+            /** Id */
+            id: string;
+            kind: components["schemas"]["StreamKind"];
+            /** Last Picture */
+            last_picture: string | null;
+            /** Lost Packets */
+            lost_packets: number;
+            /** Short Hole Seconds */
+            short_hole_seconds: number;
+            /** Short Holes */
+            short_holes: number;
+            /** Skipped Units */
+            skipped_units: number;
+            /** Start Points */
+            start_points: number;
+            /** State */
+            state: string;
+            /** Width */
+            width: number | null;
+        };
+        /** StripQuery */
+        StripQuery: {
+            /**
+             * Count
+             * @default 24
+             */
+            count?: number;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
+        /** SubjectBody */
+        SubjectBody: {
+            /** Case */
+            case: number;
+            /** Cls */
+            cls: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Lower
+             * @default null
+             */
+            lower?: string | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Sighting
+             * @description Id of an example sighting, beside class and colours
+             * @default null
+             */
+            sighting?: string | null;
+            /** Title */
+            title: string;
+            /**
+             * Upper
+             * @default null
+             */
+            upper?: string | null;
+            /**
+             * Villages
+             * @description Null: the whole town
+             * @default null
+             */
+            villages?: string[] | null;
+        };
+        /**
+         * SubjectState
+         * @description proposed → active → ended, or proposed → refused.
+         * @enum {string}
+         */
+        SubjectState: "proposed" | "active" | "refused" | "ended" | "expired";
+        /** SubjectView */
+        SubjectView: {
+            /** Approved By */
+            approved_by: string | null;
+            /** Auto Dispatch */
+            auto_dispatch: boolean;
+            /** By Picture */
+            by_picture: boolean;
+            /**
+             * Case
+             * @description Null, and the reason empty, where the case is outside the account's villages
+             */
+            case: number | null;
+            /** Cls */
+            cls: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Id */
+            id: number;
+            /**
+             * Look Back To
+             * @description Start of the pending look-back; null: none
+             */
+            look_back_to: string | null;
+            /**
+             * Look Back Waits
+             * @description The matcher has not started the look-back, or has paused it for minutes
+             */
+            look_back_waits: boolean;
+            /** Lower */
+            lower: string | null;
+            /** Proposed By */
+            proposed_by: string;
+            /** Reason */
+            reason: string;
+            state: components["schemas"]["SubjectState"];
+            /** Title */
+            title: string;
+            /** Upper */
+            upper: string | null;
+            /** Villages */
+            villages: string[] | null;
+        };
+        /** SupplementView */
+        SupplementView: {
+            /** Digest */
+            digest: string;
+            /** Figures */
+            figures: {
+                [key: string]: unknown;
+            };
+            /** Number */
+            number: number;
+            /** Remark */
+            remark: string;
+            /**
+             * Signed At
+             * Format: date-time
+             */
+            signed_at: string;
+            /** Signed By */
+            signed_by: string;
+        };
+        /** TicketBody */
+        TicketBody: {
+            /** Camera */
+            camera: string;
+            /** @default sub */
+            kind?: components["schemas"]["StreamKind"];
+            /**
+             * Transcode
+             * @default false
+             */
+            transcode?: boolean;
+        };
+        /** TicketReply */
+        TicketReply: {
+            /** Stream */
+            stream: string;
+            /** Ticket */
+            ticket: string;
+        };
+        /** TogetherBody */
+        TogetherBody: {
+            /** Filters */
+            filters: components["schemas"]["Filter"][];
+            /**
+             * Likeness
+             * @default null
+             */
+            likeness?: number | null;
+            /**
+             * Limit
+             * @default 30
+             */
+            limit?: number;
+            /**
+             * Within Seconds
+             * @default null
+             */
+            within_seconds?: number | null;
+        };
+        /** UnseenView */
+        UnseenView: {
+            /**
+             * General
+             * @description Class that can be searched instead; empty if there is none
+             */
+            general: string;
+            /** Kind */
+            kind: string;
+            /** Value */
+            value: string;
+        };
+        /** VerdictBody */
+        VerdictBody: {
+            /** Faults */
+            faults: number[];
+            verdict: components["schemas"]["FaultVerdict"];
+        };
+        /** VillageName */
+        VillageName: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+        };
+        /** VillageQuery */
+        VillageQuery: {
+            /**
+             * Village
+             * @default null
+             */
+            village?: string | null;
+        };
+        /**
+         * VillageReport
+         * @description The report of one village for one month. Rates 0…1, None if nothing was required or known; money in yuan.
+         */
+        VillageReport: {
+            /** Area Km2 */
+            area_km2: number | null;
+            /** Cameras */
+            cameras: number;
+            /** Cameras Government */
+            cameras_government: number;
+            /** Cameras Village */
+            cameras_village: number;
+            /** Completeness */
+            completeness: number | null;
+            /** Cost Per Channel */
+            cost_per_channel: number | null;
+            /** Density Per Km2 */
+            density_per_km2: number | null;
+            /** Density Set */
+            density_set: string;
+            /**
+             * Digest
+             * @default null
+             */
+            digest?: string | null;
+            /** Faults Closed */
+            faults_closed: number;
+            /** Final */
+            final: boolean;
+            /** Funding */
+            funding: {
+                [key: string]: string | number;
+            }[];
+            /** Generated At */
+            generated_at: string;
+            /** Intact Rate */
+            intact_rate: number | null;
+            /** Mean Repair Hours */
+            mean_repair_hours: number | null;
+            /** Missing Hours */
+            missing_hours: {
+                [key: string]: number;
+            };
+            /** Month */
+            month: string;
+            /** Name */
+            name: string;
+            /** Online Now */
+            online_now: number | null;
+            /** Online Rate */
+            online_rate: number | null;
+            /** Open Faults */
+            open_faults: {
+                [key: string]: string;
+            }[];
+            /** Outages */
+            outages: {
+                [key: string]: string | number;
+            }[];
+            /** Population */
+            population: number | null;
+            /** Raised */
+            raised: number;
+            /** Reconstructed */
+            reconstructed: boolean;
+            /** Recorded Hours */
+            recorded_hours: number;
+            /** Repair Cost */
+            repair_cost: number;
+            /** Repair Cost Warranty */
+            repair_cost_warranty: number;
+            /** Repairs */
+            repairs: components["schemas"]["Repair"][];
+            /** Required Hours */
+            required_hours: number;
+            /**
+             * Short Hole Seconds
+             * @default null
+             */
+            short_hole_seconds?: number | null;
+            /**
+             * Short Holes
+             * @default null
+             */
+            short_holes?: number | null;
+            /** Spent */
+            spent: number;
+            /** Unknown Share */
+            unknown_share: number | null;
+            /** Until */
+            until: string;
+            /** Village */
+            village: string;
+        };
+        /** VillageView */
+        VillageView: {
+            /** Cameras */
+            cameras: components["schemas"]["CameraView"][];
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+            /** Online */
+            online: number;
+            state: components["schemas"]["CameraState"];
+            /** Total */
+            total: number;
+        };
+        /** VocabularyReply */
+        VocabularyReply: {
+            /** Attributes */
+            attributes: string[];
+            /**
+             * Behind Seconds
+             * @description How far the index is behind what is recorded
+             */
+            behind_seconds: number;
+            /** Classes */
+            classes: string[];
+            /** Colours */
+            colours: string[];
+            /** Detector */
+            detector: string;
+            /** Directions */
+            directions: string[];
+            /** Missing Pack */
+            missing_pack: boolean;
+            /**
+             * Skipped Seconds
+             * @description Seconds of footage skipped for lack of time
+             */
+            skipped_seconds: number;
+            /** Speeds */
+            speeds: string[];
+        };
+        /** WordsBody */
+        WordsBody: {
+            /** Phrase */
+            phrase: string;
+        };
+        /** WordsReply */
+        WordsReply: {
+            /** Chips */
+            chips: components["schemas"]["ChipView"][];
+            filter: components["schemas"]["Filter"];
+            /** Unknown */
+            unknown: string[];
+            /**
+             * Unseen
+             * @description Understood, but no installed model pack tells it
+             */
+            unseen: components["schemas"]["UnseenView"][];
+        };
+        /** WorkView */
+        WorkView: {
+            /** Done */
+            done: number;
+            /** Failed */
+            failed: number;
+            kind: components["schemas"]["JobKind"];
+            /** Running */
+            running: boolean;
+            /** Total */
+            total: number;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type AcceptanceBody = components['schemas']['AcceptanceBody'];
+export type AcceptBody = components['schemas']['AcceptBody'];
+export type AcceptReply = components['schemas']['AcceptReply'];
+export type AccountChange = components['schemas']['AccountChange'];
+export type AccountView = components['schemas']['AccountView'];
+export type AdoptBody = components['schemas']['AdoptBody'];
+export type AlertAnswer = components['schemas']['AlertAnswer'];
+export type AlertConfirmBody = components['schemas']['AlertConfirmBody'];
+export type AlertQuery = components['schemas']['AlertQuery'];
+export type AlertState = components['schemas']['AlertState'];
+export type AlertView = components['schemas']['AlertView'];
+export type AnswerBody = components['schemas']['AnswerBody'];
+export type AuditEntry = components['schemas']['AuditEntry'];
+export type AuditPage = components['schemas']['AuditPage'];
+export type AuditQuery = components['schemas']['AuditQuery'];
+export type CameraFile = components['schemas']['CameraFile'];
+export type CameraMoveBody = components['schemas']['CameraMoveBody'];
+export type CameraState = components['schemas']['CameraState'];
+export type CameraView = components['schemas']['CameraView'];
+export type CandidateView = components['schemas']['CandidateView'];
+export type CaseBody = components['schemas']['CaseBody'];
+export type CaseView = components['schemas']['CaseView'];
+export type ChangeView = components['schemas']['ChangeView'];
+export type CheckState = components['schemas']['CheckState'];
+export type ChipView = components['schemas']['ChipView'];
+export type ClockConfirmBody = components['schemas']['ClockConfirmBody'];
+export type ContractorStep = components['schemas']['ContractorStep'];
+export type Count = components['schemas']['Count'];
+export type CountsReply = components['schemas']['CountsReply'];
+export type CreateBody = components['schemas']['CreateBody'];
+export type Created = components['schemas']['Created'];
+export type DayFigures = components['schemas']['DayFigures'];
+export type DayQuery = components['schemas']['DayQuery'];
+export type DayView = components['schemas']['DayView'];
+export type DecisionBody = components['schemas']['DecisionBody'];
+export type DeviceView = components['schemas']['DeviceView'];
+export type EndBody = components['schemas']['EndBody'];
+export type Error = components['schemas']['Error'];
+export type Fact = components['schemas']['Fact'];
+export type FaultFamily = components['schemas']['FaultFamily'];
+export type FaultOutcome = components['schemas']['FaultOutcome'];
+export type FaultStatus = components['schemas']['FaultStatus'];
+export type FaultVerdict = components['schemas']['FaultVerdict'];
+export type FaultView = components['schemas']['FaultView'];
+export type FiguresKind = components['schemas']['FiguresKind'];
+export type FiguresQuery = components['schemas']['FiguresQuery'];
+export type Filter = components['schemas']['Filter'];
+export type FindingKind = components['schemas']['FindingKind'];
+export type FindingQuery = components['schemas']['FindingQuery'];
+export type FindingView = components['schemas']['FindingView'];
+export type GapCause = components['schemas']['GapCause'];
+export type HistoryQuery = components['schemas']['HistoryQuery'];
+export type HoldBody = components['schemas']['HoldBody'];
+export type HoldQuery = components['schemas']['HoldQuery'];
+export type HoldView = components['schemas']['HoldView'];
+export type IdentifyBody = components['schemas']['IdentifyBody'];
+export type Item = components['schemas']['Item'];
+export type JobKind = components['schemas']['JobKind'];
+export type JsonValue = components['schemas']['JsonValue'];
+export type JudgementBody = components['schemas']['JudgementBody'];
+export type KeepBody = components['schemas']['KeepBody'];
+export type LearningCameraView = components['schemas']['LearningCameraView'];
+export type LearningView = components['schemas']['LearningView'];
+export type LookBackBody = components['schemas']['LookBackBody'];
+export type MaintenanceBody = components['schemas']['MaintenanceBody'];
+export type MaintenanceView = components['schemas']['MaintenanceView'];
+export type MapReply = components['schemas']['MapReply'];
+export type MatchKind = components['schemas']['MatchKind'];
+export type Me = components['schemas']['Me'];
+export type MeetingView = components['schemas']['MeetingView'];
+export type MissingFact = components['schemas']['MissingFact'];
+export type MotionBody = components['schemas']['MotionBody'];
+export type MotionView = components['schemas']['MotionView'];
+export type MovedView = components['schemas']['MovedView'];
+export type NewAccount = components['schemas']['NewAccount'];
+export type NewPassword = components['schemas']['NewPassword'];
+export type NoteView = components['schemas']['NoteView'];
+export type OnboardingView = components['schemas']['OnboardingView'];
+export type OrderFile = components['schemas']['OrderFile'];
+export type OrderMoveBody = components['schemas']['OrderMoveBody'];
+export type OrderQuery = components['schemas']['OrderQuery'];
+export type OrderState = components['schemas']['OrderState'];
+export type OrderStep = components['schemas']['OrderStep'];
+export type OrderView = components['schemas']['OrderView'];
+export type OutlookView = components['schemas']['OutlookView'];
+export type OwnOrder = components['schemas']['OwnOrder'];
+export type PasswordBody = components['schemas']['PasswordBody'];
+export type PathPoint = components['schemas']['PathPoint'];
+export type PatrolQuery = components['schemas']['PatrolQuery'];
+export type PatrolView = components['schemas']['PatrolView'];
+export type Permission = components['schemas']['Permission'];
+export type PhotoReply = components['schemas']['PhotoReply'];
+export type PictureQuery = components['schemas']['PictureQuery'];
+export type PlaceView = components['schemas']['PlaceView'];
+export type PlaylistQuery = components['schemas']['PlaylistQuery'];
+export type PresetBody = components['schemas']['PresetBody'];
+export type PresetView = components['schemas']['PresetView'];
+export type ProposeReply = components['schemas']['ProposeReply'];
+export type PtzMoveBody = components['schemas']['PtzMoveBody'];
+export type PtzView = components['schemas']['PtzView'];
+export type PurposeBody = components['schemas']['PurposeBody'];
+export type RangeQuery = components['schemas']['RangeQuery'];
+export type ReasonBody = components['schemas']['ReasonBody'];
+export type ReleaseHoldBody = components['schemas']['ReleaseHoldBody'];
+export type RenewBody = components['schemas']['RenewBody'];
+export type RenewHoldBody = components['schemas']['RenewHoldBody'];
+export type Repair = components['schemas']['Repair'];
+export type ReportQuery = components['schemas']['ReportQuery'];
+export type RetentionClockView = components['schemas']['RetentionClockView'];
+export type ReviewAnswer = components['schemas']['ReviewAnswer'];
+export type ReviewVerdictBody = components['schemas']['ReviewVerdictBody'];
+export type ReviewVerdictReply = components['schemas']['ReviewVerdictReply'];
+export type ReviewView = components['schemas']['ReviewView'];
+export type Role = components['schemas']['Role'];
+export type RoundView = components['schemas']['RoundView'];
+export type Scope = components['schemas']['Scope'];
+export type SearchBody = components['schemas']['SearchBody'];
+export type SeenBody = components['schemas']['SeenBody'];
+export type SightingFile = components['schemas']['SightingFile'];
+export type SightingPage = components['schemas']['SightingPage'];
+export type SightingVerdict = components['schemas']['SightingVerdict'];
+export type SightingView = components['schemas']['SightingView'];
+export type SignBody = components['schemas']['SignBody'];
+export type SignInBody = components['schemas']['SignInBody'];
+export type SimilarBody = components['schemas']['SimilarBody'];
+export type SimilarReply = components['schemas']['SimilarReply'];
+export type SnapshotQuery = components['schemas']['SnapshotQuery'];
+export type SpanView = components['schemas']['SpanView'];
+export type StationReply = components['schemas']['StationReply'];
+export type Stop = components['schemas']['Stop'];
+export type StreamKind = components['schemas']['StreamKind'];
+export type StreamView = components['schemas']['StreamView'];
+export type StripQuery = components['schemas']['StripQuery'];
+export type SubjectBody = components['schemas']['SubjectBody'];
+export type SubjectState = components['schemas']['SubjectState'];
+export type SubjectView = components['schemas']['SubjectView'];
+export type SupplementView = components['schemas']['SupplementView'];
+export type TicketBody = components['schemas']['TicketBody'];
+export type TicketReply = components['schemas']['TicketReply'];
+export type TogetherBody = components['schemas']['TogetherBody'];
+export type UnseenView = components['schemas']['UnseenView'];
+export type VerdictBody = components['schemas']['VerdictBody'];
+export type VillageName = components['schemas']['VillageName'];
+export type VillageQuery = components['schemas']['VillageQuery'];
+export type VillageReport = components['schemas']['VillageReport'];
+export type VillageView = components['schemas']['VillageView'];
+export type VocabularyReply = components['schemas']['VocabularyReply'];
+export type WordsBody = components['schemas']['WordsBody'];
+export type WordsReply = components['schemas']['WordsReply'];
+export type WorkView = components['schemas']['WorkView'];
+export type $defs = Record<string, never>;
+export interface operations {
+    list_accounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    add_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAccount"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountChange"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_account_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_alerts: {
+        parameters: {
+            query?: {
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    acknowledge_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    answer_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    confirm_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertConfirmBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    alert_thumbnail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    audit_trail: {
+        parameters: {
+            query?: {
+                actor?: string | null;
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    camera_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraFile"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    fill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptanceBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CandidateView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    acceptance_picture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+                part: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    camera_history: {
+        parameters: {
+            query?: {
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    move: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraMoveBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Created"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    ptz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PtzView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    home: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    keep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeepBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresetView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    move_2: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PtzMoveBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    goto: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PresetBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    replace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Created"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    sign: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CandidateView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    camera_snapshot: {
+        parameters: {
+            query?: {
+                at?: string | null;
+                width?: number;
+            };
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_cases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    open_case: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CaseBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    close_case: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    own_orders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnOrder"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    own_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContractorStep"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    add_photo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhotoReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    own_photo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order: string;
+                photo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    still: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    event_socket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A WebSocket */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    fault_picture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                fault: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    fault_reference: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                fault: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    verdict: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerdictBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    open_findings: {
+        parameters: {
+            query?: {
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    accept_finding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                finding: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_holds: {
+        parameters: {
+            query?: {
+                before?: number | null;
+                ended?: boolean;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    add_hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    release_hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hold: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReleaseHoldBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    renew_hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hold: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenewHoldBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    candidates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SightingPage"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    live_socket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ticket: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A WebSocket */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    live_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TicketBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TicketReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_maintenance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenanceView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    begin_maintenance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MaintenanceBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenanceView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    end_maintenance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    overview: {
+        parameters: {
+            query?: {
+                village?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnboardingView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    accept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    adopt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdoptBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Created"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    identify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdentifyBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    propose: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposeReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    survey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    describe_api: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_orders: {
+        parameters: {
+            query?: {
+                before?: number | null;
+                limit?: number;
+                state?: components["schemas"]["OrderState"] | null;
+                vendor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_orders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    order_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderFile"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    order_photo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order: string;
+                photo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    move_orders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderMoveBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    patrol: {
+        parameters: {
+            query?: {
+                before?: number | null;
+                camera?: string | null;
+                closed?: boolean;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PatrolView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    day_register: {
+        parameters: {
+            query?: {
+                day?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DayView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    sign_day: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DayView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    supplement_day: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DayView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    day_figures: {
+        parameters: {
+            query?: {
+                before?: string | null;
+                kind?: components["schemas"]["FiguresKind"];
+                limit?: number;
+                name?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DayFigures"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    camera_figures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DayFigures"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    draw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    judge_camera: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviewVerdictBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewVerdictReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    ask_for_round: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Scope"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoundView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    coverage: {
+        parameters: {
+            query: {
+                end: string;
+                start: string;
+            };
+            header?: never;
+            path: {
+                camera: string;
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpanView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    playlist: {
+        parameters: {
+            query: {
+                end: string;
+                keyframes?: boolean;
+                start: string;
+            };
+            header?: never;
+            path: {
+                camera: string;
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    segment_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+                kind: string;
+                segment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    segment_part: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+                kind: string;
+                part: string;
+                segment: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    strip: {
+        parameters: {
+            query: {
+                count?: number;
+                end: string;
+                start: string;
+            };
+            header?: never;
+            path: {
+                camera: string;
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_reports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VillageName"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    village_report: {
+        parameters: {
+            query?: {
+                lang?: "zh" | "en";
+                month?: string | null;
+            };
+            header?: never;
+            path: {
+                village: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VillageReport"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    search_sightings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SearchBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SightingPage"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    count_sightings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Filter"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountsReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    search_map: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MapReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    begin_motion_search: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MotionBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MotionView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    motion_search: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MotionView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    end_motion_search: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    search_similar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimilarBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    search_by_picture: {
+        parameters: {
+            query?: {
+                filter?: string;
+                h?: number | null;
+                limit?: number;
+                w?: number | null;
+                x?: number | null;
+                y?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    search_co_occurrence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TogetherBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MeetingView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    search_vocabulary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VocabularyReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    understand_words: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WordsBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WordsReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_purpose: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PurposeBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    one_sighting: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sighting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SightingFile"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    judge_sighting: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sighting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JudgementBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SightingView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    sighting_thumbnail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sighting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    station_facts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StationReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    retention_clock_state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionClockView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    confirm_clock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClockConfirmBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    retention_forecast: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutlookView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    tree: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VillageView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_watch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubjectView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    propose_watch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubjectBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubjectView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    decide_watch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subject: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecisionBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubjectView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    end_watch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subject: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubjectView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    look_back: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subject: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LookBackBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    renew_watch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subject: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenewBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubjectView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    report_sighting: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subject: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeenBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    ca_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An HTML page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    ca_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    ca_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    register_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                day: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An HTML page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    register_pdf: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                day: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    village_report_page: {
+        parameters: {
+            query?: {
+                lang?: "zh" | "en";
+                month?: string | null;
+            };
+            header?: never;
+            path: {
+                village: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An HTML page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+}

@@ -1,0 +1,9 @@
+/** All texts in English. */
+import shared from "@/shared/messages.en.json";
+import shell from "@/shell/messages.en.json";
+
+import terms from "./en.json";
+import type { Messages } from "./messages";
+
+const messages: Messages = { ...terms, shared, shell };
+export default messages;

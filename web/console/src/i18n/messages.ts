@@ -1,0 +1,9 @@
+/** All texts in Chinese, the console's first language; their shape is what other languages must have. */
+import shared from "@/shared/messages.zh-CN.json";
+import shell from "@/shell/messages.zh-CN.json";
+
+import terms from "./zh-CN.json";
+
+const messages = { ...terms, shared, shell };
+export type Messages = typeof messages;
+export default messages;

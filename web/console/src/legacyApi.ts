@@ -1,0 +1,485 @@
+/** The station's HTTP API. Shapes follow /api/openapi.json. */
+
+import { isInUse } from "@/shared/activity";
+import { i18n } from "@/shared/i18n";
+
+export interface Me {
+  name: string;
+  display_name: string;
+  role: string;
+  villages: string[] | null;
+  permissions: string[];
+  purpose: string;
+  recent_purpose: string;
+  station: string;
+  must_change: boolean;
+  ask_after_seconds: number;
+}
+
+export interface AccountView {
+  name: string;
+  display_name: string;
+  role: string;
+  villages: string[] | null;
+  vendor: string;
+  disabled: boolean;
+  must_change: boolean;
+}
+
+export interface StreamView {
+  id: string;
+  kind: "main" | "sub";
+  codec: string | null;
+  width: number | null;
+  height: number | null;
+  state: string;
+  engine: string;
+  cause: string;
+  fps: number;
+  bitrate: number;
+  lost_packets: number;
+  foreign_packets: number;
+  skipped_units: number;
+  damaged_pictures: number;
+  duplicate_packets: number;
+  start_points: number;
+  held_back: number;
+  short_holes: number;
+  short_hole_seconds: number;
+  clock_offset: number | null;
+  last_picture: string | null;
+}
+
+export type State = "ok" | "attention" | "fault" | "offline";
+
+export interface CameraView {
+  id: string;
+  name: string;
+  village: string;
+  state: State;
+  faults: string[];
+  ptz: boolean;
+  streams: StreamView[];
+}
+
+export interface VillageView {
+  code: string;
+  name: string;
+  online: number;
+  total: number;
+  state: State;
+  cameras: CameraView[];
+}
+
+export interface Span {
+  start: string;
+  end: string;
+  cause: string;
+}
+
+export interface FaultView {
+  id: number;
+  camera: string;
+  camera_name: string;
+  village: string;
+  family: string;
+  chinese: string;
+  state: string;
+  severity: number;
+  figures: Record<string, unknown>;
+  times: number;
+  verdict: string | null;
+  acknowledged_by: string | null;
+  order: number | null;
+  first_seen: string;
+  opened_at: string | null;
+  closed_at: string | null;
+  has_picture: boolean;
+  has_reference: boolean;
+}
+
+export interface WorkOrder {
+  id: number;
+  village: string | null;
+  camera: string | null;
+  title: string;
+  state: string;
+  severity: number;
+  vendor: string;
+  assignee: string;
+  created_at: string;
+  mend_by: string;
+  mended_at: string | null;
+  reopened: number;
+  cost: number | null;
+  warranty: boolean;
+  late: boolean;
+}
+
+export interface OrderNote {
+  at: string;
+  by: string;
+  step: string;
+  text: string;
+}
+
+export interface OwnOrder {
+  id: number;
+  title: string;
+  village: string;
+  place: string;
+  state: string;
+  mend_by: string;
+  reopened: number;
+  warranty: boolean;
+  late: boolean;
+  photos: number[];
+  has_still: boolean;
+}
+
+export interface DayRegister {
+  day: string;
+  figures: Record<string, unknown>;
+  signed_by: string | null;
+  signed_at: string | null;
+  digest: string | null;
+  patrolled: boolean;
+  over: boolean;
+  problem: string;
+  supplements: { number: number; signed_by: string }[];
+  later: { faults: unknown[] } | null;
+}
+
+export interface Learning {
+  count: number;
+  until: string | null;
+  overdue: { camera: string; name: string; village: string; since: string }[]; // the first of them
+  overdue_count: number;
+}
+
+export interface PatrolRound {
+  id: number;
+  asked_at: string;
+  asked_by: string;
+  started_at: string | null;
+  finished_at: string | null;
+  cameras: number | null; // null, with the next two, where the round goes beyond one's villages
+  looked: number | null;
+  faulty: number | null;
+}
+
+export interface SightingView {
+  id: string;
+  at: string;
+  end: string;
+  best_at: string;
+  camera: string;
+  village: string;
+  cls: string;
+  score: number;
+  keyframes: number;
+  box: Box;
+  upper: string[];
+  lower: string[];
+  tone: string[];
+  attributes: string[];
+  direction: string;
+  speed: string;
+  plate: string;
+  has_picture: boolean;
+  likeness: number | null;
+  verdict: "candidate" | "rejected" | null;
+  metres: number | null;
+  seconds: number | null;
+  plausible: boolean | null;
+}
+
+/** x, y, width, height in parts of the picture. */
+export type Box = [number, number, number, number];
+export type Corner = [number, number];
+
+export interface SearchFilter {
+  start: string | null;
+  end: string | null;
+  nightly: string | null;
+  cameras: string[];
+  villages: string[];
+  map_area: Corner[];
+  area: Corner[];
+  cls: string[];
+  not_cls: string[];
+  upper: string[];
+  lower: string[];
+  not_upper: string[];
+  not_lower: string[];
+  infrared: boolean;
+  attributes: string[];
+  lacking: string[];
+  directions: string[];
+  heading: string | null;
+  speeds: string[];
+  min_dwell: number;
+  min_height: number;
+  max_height: number;
+  min_score: number;
+  plate: string;
+}
+
+export interface Understood {
+  chips: { kind: string; value: string; text: string }[];
+  unknown: string[];
+  /** Understood, but no installed model pack tells it; `general`: class that can be searched instead, or empty. */
+  unseen: { kind: string; value: string; general: string }[];
+  filter: SearchFilter;
+}
+
+export interface SearchCounts {
+  total: number;
+  more: boolean;
+  by_time: Record<string, number>;
+  by_camera: Record<string, number>;
+}
+
+export interface Vocabulary {
+  classes: string[];
+  colours: string[];
+  attributes: string[];
+  directions: string[];
+  speeds: string[];
+  detector: string;
+  missing_pack: boolean;
+  behind_seconds: number;
+  skipped_seconds: number;
+}
+
+export interface SearchMap {
+  cameras: { camera: string; name: string; village: string; position: Corner | null; azimuth: number | null }[];
+  boundaries: Record<string, Corner[]>;
+}
+
+export interface MotionSearch {
+  id: number;
+  camera: string;
+  done: number;
+  running: boolean;
+  keyframes: number;
+  found: { start: string; end: string; share: number; box: Box }[];
+  more: boolean;
+  problem: string;
+}
+
+export interface CaseView {
+  id: number;
+  number: string;
+  title: string;
+  village: string | null;
+  opened_at: string;
+  opened_by: string;
+  closed_at: string | null;
+  closed_by: string | null;
+}
+
+/** Footage that retention does not remove. */
+export interface HoldView {
+  id: number;
+  camera: string;
+  camera_name: string;
+  village: string;
+  start: string;
+  end: string;
+  owner: string;
+  reason: string;
+  case: number | null;
+  case_number: string;
+  case_closed_at: string | null;
+  created_at: string;
+  expires_at: string;
+  released_at: string | null;
+  ends_soon: boolean;
+  bytes: number | null;
+}
+
+export interface SubjectView {
+  id: number;
+  case: number | null;
+  title: string;
+  cls: string;
+  upper: string | null;
+  lower: string | null;
+  villages: string[] | null;
+  reason: string;
+  state: string;
+  proposed_by: string;
+  approved_by: string | null;
+  expires_at: string;
+  auto_dispatch: boolean;
+  by_picture: boolean;
+  look_back_to: string | null;
+  look_back_waits: boolean;
+}
+
+export interface AlertView {
+  id: number;
+  title: string;
+  cls: string;
+  upper: string | null;
+  lower: string | null;
+  camera: string;
+  camera_name: string;
+  village: string;
+  seen_at: string;
+  state: string;
+  acked_by: string | null;
+  acked_at: string | null;
+  answer: string | null;
+  note: string;
+  has_picture: boolean;
+}
+
+export interface AuditEntry {
+  id: number;
+  at: string;
+  actor: string;
+  action: string;
+  object: string;
+  reason: string;
+  client: string;
+  village: string;
+  details: Record<string, unknown>;
+}
+
+export interface AuditPage {
+  rows: AuditEntry[];
+  next: number | null;
+  broken_at: number | null;
+  problem: string;
+  verified: number;
+  complete: boolean;
+  unkeyed: number;
+  unverifiable: number;
+  doubted: number;
+  sealed_at: string | null;
+}
+
+export interface WorkView {
+  kind: string;
+  done: number;
+  total: number;
+  failed: number;
+  running: boolean;
+}
+
+export interface CandidateView {
+  id: string;
+  name: string;
+  village: string;
+  address: string | null;
+  make: string;
+  /** One letter a check, in the order of `items`: o ok, x failed, . to do. */
+  marks: string;
+  failed: Record<string, string>;
+  missing: string[];
+  proposed_by: string | null;
+  proposed_at: string | null;
+  picture_by: string | null;
+  accepted_at: string | null;
+  accepted_by: string[];
+}
+
+export interface DeviceView {
+  address: string;
+  name: string;
+  hardware: string;
+  village: string | null;
+  verdict: string;
+  camera: string | null;
+  first_seen: string;
+  last_seen: string;
+}
+
+export interface OnboardingView {
+  items: string[];
+  work: WorkView;
+  cameras: CandidateView[];
+  devices: DeviceView[];
+}
+
+export interface FindingView {
+  id: number;
+  kind: string;
+  camera: string | null;
+  address: string;
+  village: string | null;
+  detail: Record<string, unknown>;
+  opened_at: string;
+}
+
+export interface ChangeView {
+  id: number;
+  at: string;
+  actor: string;
+  field: string;
+  old: unknown;
+  new: unknown;
+}
+
+/** A refusal, with the server's own sentence, or with ours where it gives a code that we know. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly reason = "",
+  ) {
+    super(message);
+  }
+}
+
+let shutOut: (refusal: ApiError) => void = () => undefined;
+
+/** What to do where the session has ended, or the password has to be changed first. */
+export function onShutOut(listener: (refusal: ApiError) => void): void {
+  shutOut = listener;
+}
+
+let purposeNeeded: () => void = () => undefined;
+
+/** What to do where the station refuses a look because the session states no purpose. */
+export function onPurposeNeeded(listener: () => void): void {
+  purposeNeeded = listener;
+}
+
+export function refusalOf(status: number, told: { error?: unknown; reason?: unknown }): ApiError {
+  const reason = String(told.reason ?? "");
+  const key = `refusal.${reason}`;
+  return new ApiError(status, reason && i18n.global.te(key) ? i18n.global.t(key) : String(told.error), reason);
+}
+
+async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const headers: Record<string, string> = { "X-Minwang": "1" };
+  if (!isInUse()) headers["X-Minwang-Poll"] = "1"; // a timer asks: that must not keep the session alive
+  const file = body instanceof Blob;
+  if (body !== undefined) headers["Content-Type"] = file ? body.type || "application/octet-stream" : "application/json";
+  const reply = await fetch(path, { method, headers, body: body === undefined || file ? body : JSON.stringify(body) });
+  if (!reply.ok) {
+    const text = await reply.json().catch(() => ({ error: reply.statusText }));
+    const refusal = refusalOf(reply.status, text);
+    if (refusal.reason === "purpose") purposeNeeded();
+    if (path !== "/api/session" && ((reply.status === 401 && refusal.reason) || refusal.reason === "password")) shutOut(refusal);
+    throw refusal;
+  }
+  return (await reply.json()) as T;
+}
+
+export const api = {
+  get: <T>(path: string, query: Record<string, string | undefined> = {}) => call<T>("GET", withQuery(path, query)),
+  post: <T>(path: string, body: unknown = {}) => call<T>("POST", path, body),
+  send: <T>(path: string, file: Blob) => call<T>("POST", path, file),
+  delete: (path: string) => call<unknown>("DELETE", path),
+};
+
+export function withQuery(path: string, query: Record<string, string | undefined>): string {
+  const given = Object.entries(query).filter((pair): pair is [string, string] => Boolean(pair[1]));
+  return given.length ? `${path}?${new URLSearchParams(given)}` : path;
+}
+
+export const socketAddress = (path: string): string => `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;

@@ -1,0 +1,57 @@
+/** Languages. Texts lie beside what shows them, in messages.zh-CN.json and messages.en.json; src/i18n gathers them. */
+import elementEn from "element-plus/es/locale/lang/en";
+import elementZh from "element-plus/es/locale/lang/zh-cn";
+import type { Language as ElementLanguage } from "element-plus/es/locale";
+import { computed } from "vue";
+import { createI18n } from "vue-i18n";
+
+import type { Messages } from "@/i18n/messages";
+
+export const LANGUAGES = ["zh-CN", "en"] as const;
+export type Language = (typeof LANGUAGES)[number];
+
+/** Dotted path of a text, as "wall.freeze". */
+export type MessageKey = PathsOf<Messages>;
+type PathsOf<T> = { [K in keyof T & string]: T[K] extends string ? K : T[K] extends readonly unknown[] ? K : `${K}.${PathsOf<T[K]>}` }[keyof T & string];
+
+const LOADERS: Record<Language, () => Promise<{ default: Messages }>> = {
+  "zh-CN": () => import("@/i18n/messages"),
+  en: () => import("@/i18n/messages.en"),
+};
+const STORED = "language";
+
+export const i18n = createI18n({ legacy: false, locale: storedLanguage() as string, missingWarn: false, fallbackWarn: false, messages: {} });
+
+export function storedLanguage(): Language {
+  return localStorage.getItem(STORED) === "en" ? "en" : "zh-CN";
+}
+
+export const language = computed(() => i18n.global.locale.value as Language);
+export const elementLanguage = computed<ElementLanguage>(() => (language.value === "en" ? elementEn : elementZh));
+
+/** Load a language's texts and show the console in it. */
+export async function setLanguage(chosen: Language): Promise<void> {
+  const { default: messages } = await LOADERS[chosen]();
+  i18n.global.setLocaleMessage(chosen, messages as never);
+  i18n.global.locale.value = chosen;
+  localStorage.setItem(STORED, chosen);
+  document.documentElement.lang = chosen;
+}
+
+type Parameters_ = Record<string, unknown>;
+
+/** The text of a key in the present language. */
+export const t = (key: MessageKey, params: Parameters_ = {}): string => i18n.global.t(key, params);
+
+/** A text with its count, where the language tells one from many. */
+export const plural = (key: MessageKey, n: number): string => i18n.global.t(key, { n }, n);
+
+/** A list of texts. */
+export const texts = (key: MessageKey): string[] => i18n.global.tm(key) as string[];
+
+/** The word for a value that the station sends, as `term("family", "black")`; the value itself where there is none. */
+export function term(group: string, value: string | null | undefined, params: Parameters_ = {}): string {
+  if (value === null || value === undefined || value === "") return "—";
+  const key = `${group}.${value}`;
+  return i18n.global.te(key) || i18n.global.te(key, "zh-CN") ? i18n.global.t(key, params) : value;
+}

@@ -1,0 +1,54 @@
+import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
+
+import { showError } from "@/shared/messages";
+
+import { PAGES } from "./pages";
+import { useSession } from "./session";
+
+declare module "vue-router" {
+  interface RouteMeta {
+    permission?: string;
+    /** The resource tree stands beside the page. */
+    tree?: boolean;
+  }
+}
+
+const pages: RouteRecordRaw[] = PAGES.map(({ name, path, permission, tree, view }) => ({ path: path.slice(1), name, component: view as never, meta: { permission, tree } }));
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes: [
+    { path: "/password", component: () => import("./PasswordView.vue") },
+    { path: "/login", component: () => import("./LoginView.vue") },
+    { path: "/m", component: () => import("@/views/MobileView.vue"), meta: { permission: "alert.view" } },
+    { path: "/contractor", component: () => import("@/views/ContractorView.vue"), meta: { permission: "order.own" } },
+    {
+      path: "/",
+      component: () => import("./ShellView.vue"),
+      children: [
+        { path: "", component: () => import("./HomeView.vue") },
+        { path: "review", component: () => import("@/views/ReviewView.vue"), meta: { permission: "patrol.run" } },
+        ...pages,
+        { path: ":rest(.*)", name: "unknown", component: () => import("./UnknownView.vue") },
+      ],
+    },
+  ],
+});
+
+router.beforeEach(async (to) => {
+  if (to.path === "/login") return true;
+  const session = useSession();
+  if (!(await session.load())) return { path: "/login", query: { next: to.fullPath } };
+  if (session.me?.must_change && to.path !== "/password") return "/password";
+  if (to.meta.permission && !session.may(to.meta.permission)) return session.home();
+  return true;
+});
+
+// A page's code that cannot be loaded: the station is away, or it was upgraded and the old files are gone.
+router.onError((problem, to) => {
+  if (/dynamically imported module|preload/i.test(String(problem)) && navigator.onLine && sessionStorage.getItem("reloaded-for") !== to.fullPath) {
+    sessionStorage.setItem("reloaded-for", to.fullPath);
+    location.assign(to.fullPath);
+  } else showError(problem);
+});
+router.afterEach(() => sessionStorage.removeItem("reloaded-for"));

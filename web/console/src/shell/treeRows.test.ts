@@ -1,0 +1,33 @@
+import { beforeAll, describe, expect, it } from "vitest";
+
+import type { CameraView, VillageView } from "@/api/schema";
+import { loadPinyin } from "@/shared/pinyin";
+
+import { rowsOf } from "./treeRows";
+
+const camera = (id: string, name: string): CameraView => ({ id, name, village: id.slice(0, 2), state: "ok", faults: [], ptz: false, streams: [] });
+const village = (code: string, name: string, cameras: CameraView[]): VillageView => ({ code, name, cameras, state: "ok", online: cameras.length, total: cameras.length });
+const TOWN = [
+  village("wj", "王家村", [camera("wj-01", "王家村头"), camera("wj-02", "晒谷场")]),
+  village("xd", "西店村", [camera("xd-01", "西店路口")]),
+];
+const keys = (filter: string, closed: string[] = []): string[] => rowsOf(TOWN, new Set(closed), filter).map((r) => r.key);
+
+describe("rows of the resource tree", () => {
+  beforeAll(loadPinyin);
+
+  it("lists villages and the cameras of those that are open", () => {
+    expect(keys("", ["wj"])).toEqual(["v-wj", "v-xd", "xd-01"]);
+  });
+
+  it("finds by part of a name, by number and by pinyin initials", () => {
+    expect(keys("谷")).toEqual(["v-wj", "wj-02"]);
+    expect(keys("xd-01")).toEqual(["v-xd", "xd-01"]);
+    expect(keys("wjct")).toEqual(["v-wj", "wj-01"]);
+  });
+
+  it("shows all cameras of a village that fits, also where it was closed", () => {
+    expect(keys("王家", ["wj"])).toEqual(["v-wj", "wj-01", "wj-02"]);
+    expect(keys("zzz")).toEqual([]);
+  });
+});
