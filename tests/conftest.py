@@ -69,7 +69,7 @@ MODELS = SHARED / "data" / "models"
 ONVIF_REPLIES = SHARED / "data" / "onvif"
 
 # Tests of the demo's cameras, which have fixed addresses: files and folders.
-DEMO = ("tests/station/test_station.py", "tests/web/test_browser.py", "tests/web/test_onboarding.py")
+DEMO = ("tests/station/test_station.py", "tests/web/browser/", "tests/web/test_onboarding.py")
 ORDER = ("station", "nvr", "web", "cameras", "search")
 DATABASE_FIXTURES = {"database", "either_database", "postgresql", "chosen_address", "station_database"}
 

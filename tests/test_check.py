@@ -21,11 +21,22 @@ def test_check(command: list[str]) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-500:]
 
 
-def test_the_console_type_checks() -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["vue-tsc/bin/vue-tsc.js", "--noEmit"],
+        ["eslint/bin/eslint.js", "src"],
+        ["vitest/vitest.mjs", "run"],
+        ["../scripts/schema.mjs", "--check"],
+    ],
+    ids=["types", "lint", "tests", "schema"],
+)
+def test_the_console(command: list[str]) -> None:
+    """The console's own checks; `schema`: src/api/schema.ts fits src/api/openapi.json."""
     console = ROOT / "web" / "console"
     node = Path(sys.executable).parent / "node"
-    checker = console / "node_modules" / "vue-tsc" / "bin" / "vue-tsc.js"
-    if not checker.is_file():
+    program = (console / "node_modules" / command[0]).resolve() if command[0][0] != "." else console / command[0][3:]
+    if not program.is_file() or not (console / "node_modules" / "vitest").is_dir():
         pytest.skip("the console's packages are not installed; ./minwang test installs them")
-    done = subprocess.run([node, checker, "--noEmit"], cwd=console, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3000:]
+    done = subprocess.run([node, program, *command[1:]], cwd=console, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]

@@ -237,7 +237,7 @@ def test_what_a_command_leaves_behind_is_found() -> None:
     os.kill(int(done.stdout), signal.SIGKILL)
 
 
-@pytest.mark.soak  # in every run, tests.web.test_browser checks the same of the demo that its pages show
+@pytest.mark.soak  # in every run, tests.web.browser checks the same of the demo that its pages show
 @pytest.mark.timeout(600)
 def test_the_demo_does_what_it_promises_and_leaves_nothing_behind() -> None:
     """The whole main job, with the demo's own exit status."""

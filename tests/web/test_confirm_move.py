@@ -18,7 +18,7 @@ from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
 from tests.web.conftest import HEADERS, PASSWORD, SignIn
-from tests.web.test_browser import FLAGS
+from tests.web.browser.pages import FLAGS
 
 expect.set_options(timeout=20_000)  # milliseconds; a busy machine with two cores is slow
 

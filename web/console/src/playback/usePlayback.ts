@@ -72,7 +72,10 @@ export function usePlayback(): Playback {
 
   function follow(): void {
     if (at.value === null || lanes.size === 0) return;
-    if (playing.value && clock.playing === hold()) (clock.playing ? clock.pause() : clock.play());
+    if (playing.value && clock.playing === hold()) {
+      if (clock.playing) clock.pause();
+      else clock.play();
+    }
     let moment = clock.now;
     if (playing.value) {
       const skipped = skipGaps(moment);

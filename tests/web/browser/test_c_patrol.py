@@ -1,0 +1,93 @@
+"""Patrol: faults with their pictures, the register, the review."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Route, expect
+
+from tests.web.browser.pages import begin_duty, sign_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+
+def test_patrol_shows_each_fault_with_its_picture(browser: Browser, town: str) -> None:
+    page = sign_in(browser, town, "video")
+    page.click("[data-test=nav-patrol]")
+    for camera, family in (("wj-02", "black"), ("yj-02", "frozen"), ("xd-03", "unreachable")):
+        fault = page.locator(f"[data-test=fault][data-camera={camera}]")
+        expect(fault).to_have_attribute("data-family", family, timeout=60_000)  # a round of the demo takes 15 s
+    page.click("[data-test=fault][data-camera=wj-02]")
+    page.click("[data-test=fault-purpose]")  # no picture without a purpose
+    page.fill("[name=purpose]", "巡检")
+    page.click("[data-test=purpose-save]")
+    picture = page.locator("figure[data-camera=wj-02] [data-test=fault-picture]")
+    expect(picture).to_be_visible()
+    expect(picture).to_have_js_property("naturalWidth", 640)
+    page.click("[data-test=patrol-run]")
+    expect(page.get_by_text(re.compile("巡检进行中|等待开始|已看 40 路"))).to_be_visible()
+
+
+def test_a_fault_becomes_an_order_and_the_day_is_signed(browser: Browser, town: str) -> None:
+    page = sign_in(browser, town, "video")
+    page.click("[data-test=nav-patrol]")
+    page.click("[data-test=fault][data-camera=wj-02]")
+    page.keyboard.press("3")
+    expect(page.get_by_text(re.compile("已建 1 张工单"))).to_be_visible()
+    page.click("[data-test=sign]")
+    expect(page.locator("[data-test=signed]")).to_be_visible()
+    page.click("[data-test=nav-orders]")
+    order = page.locator("[data-test=column-new] [data-test=order]", has_text="王家祠堂")
+    order.locator("input").check()
+    page.fill("[data-test=vendor]", "天目维护")
+    page.click("[data-test=move-assigned]")
+    expect(page.locator("[data-test=column-assigned] [data-test=order]", has_text="天目维护")).to_be_visible()
+
+
+def test_the_patrol_page_shows_problems_of_a_register(browser: Browser, town: str) -> None:
+    """The station's answer with states that the demo has no time for: a day without patrol, a changed register."""
+    page = sign_in(browser, town, "video")
+    told = {"signed_by": None, "later": None, "patrolled": False, "over": False, "problem": "the register was changed"}
+
+    def changed(route: Route) -> None:
+        reply = route.fetch()
+        route.fulfill(response=reply, json=reply.json() | told)
+
+    page.route(re.compile(r"/api/patrol/day(\?|$)"), changed)
+    page.click("[data-test=nav-patrol]")
+    expect(page.locator("[data-test=register-problem]")).to_contain_text("请核对审计记录: the register was changed")
+    asked: list[str] = []
+    page.on("dialog", lambda d: (asked.append(d.message), d.dismiss()))
+    page.click("[data-test=sign]")
+    expect(page.locator("[data-test=day-error]")).to_contain_text("当日尚未结束")
+    assert asked == [], "no reason is asked for that would be refused"
+    told["over"] = True
+    with page.expect_event("dialog"):
+        page.click("[data-test=sign]")
+    expect(page.locator("[data-test=day-error]")).to_have_count(0)
+
+
+def test_a_review_hides_the_machine_verdict(browser: Browser, town: str) -> None:
+    page = sign_in(browser, town, "video")
+    page.click("[data-test=nav-patrol]")
+    page.click("[data-test=review]")
+    begin_duty(page)
+    expect(page.locator("[data-test=review-picture]")).to_be_visible()
+    assert "黑屏" not in page.inner_text("body")
+    first = page.inner_text("[data-test=review-at]")
+    page.keyboard.press("1")
+    expect(page.locator("[data-test=review-at]")).not_to_have_text(first)
+    # An officer sees a wanted person on a picture: the phones are notified at once.
+    told = page.locator("[data-test=review-told]")
+    expect(page.locator("[data-test=review-seen]")).to_be_visible()  # the subjects appear after the pictures
+    for _ in range(8):  # a dead camera has no picture now
+        if page.locator("[data-test=review-seen]").count() == 0:
+            break
+        page.keyboard.press("3")
+        expect(told).not_to_be_empty()
+        if "已通知" in told.inner_text():
+            break
+        page.keyboard.press("1")
+    assert "已通知" in told.inner_text()
+    assert page.problems == []  # type: ignore[attr-defined]
