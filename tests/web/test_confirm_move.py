@@ -17,8 +17,8 @@ from core.accounts.permissions import Role
 from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
-from tests.web.conftest import HEADERS, PASSWORD, SignIn
 from tests.web.browser.pages import FLAGS
+from tests.web.conftest import HEADERS, PASSWORD, SignIn
 
 expect.set_options(timeout=20_000)  # milliseconds; a busy machine with two cores is slow
 

@@ -14,7 +14,6 @@ from tests.web.browser.pages import FLAGS
 expect.set_options(timeout=20_000)  # milliseconds; a busy machine with two cores is slow
 
 
-
 @pytest.fixture(autouse=True)
 def _pages_are_closed(request: pytest.FixtureRequest) -> Iterator[None]:
     """Close the pages of a test, so that they play no video during the next one."""

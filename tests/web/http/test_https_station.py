@@ -38,8 +38,8 @@ from core.settings import DataSettings, Settings
 from station import database as station_database
 from tests.conftest import ROOT
 from tests.ports import free_ports
-from tests.web.conftest import HEADERS, PASSWORD
 from tests.web.browser.pages import FLAGS, grows, state_purpose
+from tests.web.conftest import HEADERS, PASSWORD
 from web.tls.authority import Authority
 from web.tls.context import TlsContext
 
