@@ -1,4 +1,4 @@
-"""Tables of cases: cases, watch-list subjects, alerts."""
+"""Tables of cases: cases, watch-list subjects, alerts, shifts of the duty desk."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Lar
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base, EnumText
+from core.events import BigId
 
 
 class SubjectState(StrEnum):
@@ -134,3 +135,30 @@ class Alert(Base):
     note: Mapped[str] = mapped_column(String(400), default="", comment="Words of the officers")
     answered_by: Mapped[str | None] = mapped_column(String(60), comment="Account of the patrol officer who answered")
     answered_at: Mapped[datetime | None] = mapped_column(comment="When the patrol officer answered (UTC)")
+
+
+class Shift(Base):
+    __tablename__ = "shift"
+    __table_args__ = ({"comment": "Shifts of the duty desk (值班): who had it, from one signature to the next"},)
+
+    id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
+    officer: Mapped[str] = mapped_column(String(60), comment="Account that signed")
+    officer_name: Mapped[str] = mapped_column(String(80), comment="Name of the person, as it was when he signed")
+    since: Mapped[datetime] = mapped_column(comment="Begin of the shift (UTC)")
+    until: Mapped[datetime | None] = mapped_column(comment="When the next shift began (UTC); null: still on duty")
+    note: Mapped[str] = mapped_column(String(1000), default="", comment="Words of the officer who took it over")
+    signed_at: Mapped[datetime] = mapped_column(comment="When the take-over was signed (UTC)")
+    follows: Mapped[int] = mapped_column(
+        unique=True, comment="Shift before; 0: the first. Unique: two persons cannot take over the same shift"
+    )
+
+
+class ShiftNote(Base):
+    __tablename__ = "shift_note"
+    __table_args__ = ({"comment": "Notes of a shift for the next one; append-only"},)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Primary key")
+    shift: Mapped[int] = mapped_column(ForeignKey("shift.id"), index=True, comment="Shift")
+    at: Mapped[datetime] = mapped_column(comment="When it was written (UTC)")
+    by: Mapped[str] = mapped_column(String(60), comment="Account that wrote it")
+    text: Mapped[str] = mapped_column(String(1000), comment="Words of the officer")

@@ -80,6 +80,7 @@ class EventKind(StrEnum):
     RETENTION_SHORT = "retention.short"
     RETENTION_SUSPENDED = "retention.suspended"
     RETENTION_RESUMED = "retention.resumed"
+    SHIFT_TAKEN_OVER = "shift.taken_over"
     STATION_CLOCK_STEPPED = "station.clock_stepped"
     STATION_CONNECTIONS_UNSHARED = "station.connections_unshared"
     STREAM_FELL_BACK = "stream.fell_back"

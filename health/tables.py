@@ -135,7 +135,12 @@ class FaultFacts(TypedDict, total=False):
 
 class Fault(Base):
     __tablename__ = "fault"
-    __table_args__ = (Index(None, "camera", "family", "state"), {"comment": "Faults: suspected, open, closed"})
+    __table_args__ = (
+        Index(None, "camera", "family", "state"),
+        Index(None, "state"),
+        Index(None, "closed_at"),
+        {"comment": "Faults: suspected, open, closed"},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
     camera: Mapped[str] = mapped_column(

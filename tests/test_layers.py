@@ -27,8 +27,8 @@ LAYERS = {
     ),
     "health": "vocabulary tables faults checks kpi orders order_queries picture patrol register",
     "search": "tables vocabulary models store analysis query indexing",
-    "cases": "tables register alerts watch",
-    "reports": "pdf percentages periods register repairs tables coverage",
+    "cases": "tables register alerts watch shifts",
+    "reports": "pdf percentages periods register repairs tables coverage today",
     "web": "tls work http doctor sessions services framework policy views api server",
     "station": (
         "backup database files install pip_progress runtime schema inventory_start database_copy supervision upgrade "

@@ -38,6 +38,7 @@ from web.work.motion_jobs import MotionJobs
 from web.work.onboarding_jobs import OnboardingWork
 from web.work.printer import Printer
 from web.work.snapshots import Snapshots
+from web.work.today_tables import TodayTables
 
 
 @dataclass
@@ -79,6 +80,7 @@ class Services:
     transcoders: Transcoders = field(default_factory=Transcoders)
     body_budget: BodyBudget = field(default_factory=BodyBudget)
     printer: Printer = field(default_factory=Printer)
+    today_tables: TodayTables = field(default_factory=TodayTables)
     http: aiohttp.ClientSession | None = None
     onboarding: OnboardingWork | None = None
     ptz: PtzControl | None = None

@@ -65,8 +65,9 @@ async def orders_with_picture(session: AsyncSession, orders: Collection[int]) ->
     return set(await session.scalars(query))
 
 
-async def open_counts(session: AsyncSession) -> list[tuple[str | None, str, int, int]]:
-    """Return (village, family, severity, number of open faults)."""
+async def open_counts(session: AsyncSession, scope: Villages = None) -> list[tuple[str | None, str, int, int]]:
+    """Return (village, family, severity, number of open faults) within a scope."""
     columns = Fault.village, Fault.family, Fault.severity
-    query = select(*columns, func.count()).where(Fault.state.in_(OPEN_STATES)).group_by(*columns)
+    counted = select(*columns, func.count()).where(Fault.state.in_(OPEN_STATES), village_in_scope(Fault.village, scope))
+    query = counted.group_by(*columns)
     return [(village, family, severity, count) for village, family, severity, count in await session.execute(query)]

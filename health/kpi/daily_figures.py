@@ -22,6 +22,16 @@ async def page(
     return list(await session.scalars(query.order_by(DailyFigures.day.desc(), DailyFigures.name).limit(limit)))
 
 
+async def between(
+    session: AsyncSession, kind: FiguresKind, scope: Villages, first: str, last: str
+) -> dict[tuple[str, str], DailyFigures]:
+    """Return the rows of a kind of the days first…last (YYYY-MM-DD) by day and name. `scope` as in `page`."""
+    query = select(DailyFigures).where(
+        DailyFigures.kind == kind, DailyFigures.day.between(first, last), village_in_scope(DailyFigures.name, scope)
+    )
+    return {(row.day, row.name): row for row in await session.scalars(query)}
+
+
 async def of_last_day(session: AsyncSession, kind: FiguresKind) -> list[DailyFigures]:
     """Return the rows of a kind of the newest day that has been written."""
     day = await session.scalar(select(func.max(DailyFigures.day)))

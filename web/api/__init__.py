@@ -22,9 +22,11 @@ from web.api import (
     reports,
     review,
     search,
+    shift,
     sightings,
     similar,
     station,
+    today,
     watch,
 )
 from web.framework.routing import Route
@@ -53,9 +55,11 @@ ROUTES: tuple[Route, ...] = tuple(
         reports,
         review,
         search,
+        shift,
         sightings,
         similar,
         station,
+        today,
         watch,
     )
     for route in module.routes.routes

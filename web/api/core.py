@@ -51,6 +51,7 @@ _PERMISSION_OF_SUBJECT = {
     "alert": Permission.ALERT_VIEW,
     "fault": Permission.PATROL_VIEW,
     "patrol": Permission.PATROL_VIEW,
+    "shift": Permission.PATROL_VIEW,
     "watch": Permission.CASE_VIEW,
     "backup": Permission.STATION_VIEW,
     "events": Permission.SIGNED_IN,
@@ -62,6 +63,7 @@ _TOWN_WIDE_KINDS = frozenset(
     {
         EventKind.EVENTS_SKIPPED,
         EventKind.PATROL_FINISHED,
+        EventKind.SHIFT_TAKEN_OVER,
         EventKind.WATCH_PROPOSED,
         EventKind.WATCH_APPROVED,
         EventKind.WATCH_REFUSED,

@@ -86,6 +86,8 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         ],
         "POST /api/patrol/day/sign": [{"day": made["day"]}],
         "POST /api/patrol/day/supplement": [{"day": made["day"]}],
+        "POST /api/shift/take-over": [{"seen": None, "note": "n"}],
+        "POST /api/shift/note": [{"text": "n"}],
         "POST /api/cameras/{camera}/ptz/move": [{"pan": 1}],
         "POST /api/cameras/{camera}/ptz/preset": [{"token": "1"}],
         "POST /api/cameras/{camera}/ptz/keep": [{"name": "n"}],
@@ -98,6 +100,7 @@ def queries(made: Ids) -> dict[str, list[dict[str, str]]]:
     span = {"start": (NOW - timedelta(hours=1)).isoformat(), "end": NOW.isoformat()}
     return {
         "GET /api/patrol": [{}, {"closed": "true"}, {"camera": made["camera"]}],
+        "GET /api/shift": [{}, {"changes": "previous"}],
         "GET /api/holds": [{}, {"ended": "true"}],
         "GET /api/orders": [{}, {"vendor": "Ning Hai"}, {"state": "closed"}],
         "GET /api/onboarding": [{}, {"village": made["village"]}],

@@ -1,0 +1,119 @@
+"""Whether each camera is online now: one rule for the village tree, the checklist, reports, metrics and pages.
+
+A camera is online if its main stream is being recorded, or if the camera sends packets that cannot be recorded. It is
+offline if the recorder reports that the camera does not answer, or if nothing is recorded and a fault says so.
+Everything else is unknown: no recorder reports, the station itself fails, nobody looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.states import StreamKind
+from cameras.tables import Camera
+from health.faults import topology
+from health.faults.families import NO_VIDEO_FAMILIES, PICTURE_FAMILIES
+from health.faults.state_machine import OPEN_STATES
+from health.tables import Fault, Inspection
+from health.vocabulary import FaultFamily
+from nvr.recorder import stream_status
+from nvr.recording_state import RecordingState
+from nvr.tables import StreamStatus
+
+OFFLINE_CAUSES = frozenset({"unreachable", "auth_refused", "no_packets", "protocol_error"})  # the camera sent nothing
+SENDING_CAUSES = frozenset({"packet_loss", "no_keyframe"})  # the camera sent packets that could not be recorded
+INSPECTION_VALID = timedelta(hours=4)  # longest time for which an inspection proves that an unrecorded camera is online
+CAMERAS_PER_QUERY = 500
+_OUTAGES = (*sorted(NO_VIDEO_FAMILIES), FaultFamily.UPLINK)
+
+
+class Presence(StrEnum):
+    """Whether a camera is online. UNKNOWN is never counted as online."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPresence:
+    """State of one camera now. `since`: offline since, as far as known; `cause`: why, empty if nobody knows."""
+
+    presence: Presence
+    since: datetime | None = None
+    cause: str = ""
+
+    @property
+    def is_online(self) -> bool:
+        return self.presence is Presence.ONLINE
+
+
+def by_recorder(status: StreamStatus | None, now: datetime) -> CameraPresence:
+    """Return what the recorder's last report on the main stream says; UNKNOWN without a recent report."""
+    state = stream_status.state_of(status, now)
+    if status is None or state == stream_status.UNKNOWN:
+        return CameraPresence(Presence.UNKNOWN)
+    if state == RecordingState.RECORDING or status.cause in SENDING_CAUSES:
+        return CameraPresence(Presence.ONLINE)
+    if status.cause in OFFLINE_CAUSES:
+        return CameraPresence(Presence.OFFLINE, status.last_picture or status.since, str(status.cause))
+    return CameraPresence(Presence.UNKNOWN, cause=str(status.cause or ""))
+
+
+async def present_states(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> dict[str, CameraPresence]:
+    """Return the state of each camera by its id. One query for each kind of fact; none reads the archive."""
+    statuses = await stream_status.by_stream(session)
+    faults = await _outages(session)
+    unrecorded = [c.id for c in cameras if not _is_recorded(c)]
+    inspected = await inspected_with_picture(session, unrecorded, now - INSPECTION_VALID)
+    return {c.id: _presence(c, statuses, faults, inspected, now) for c in cameras}
+
+
+def count(states: Mapping[str, CameraPresence], presence: Presence) -> int:
+    return sum(s.presence is presence for s in states.values())
+
+
+async def inspected_with_picture(session: AsyncSession, cameras: Sequence[str], since: datetime) -> set[str]:
+    """Return the cameras of which an inspection since then judged a picture; a failed attempt proves nothing."""
+    found: set[str] = set()
+    for at in range(0, len(cameras), CAMERAS_PER_QUERY):
+        some = Inspection.camera.in_(cameras[at : at + CAMERAS_PER_QUERY])
+        query = select(Inspection.camera, Inspection.unknown).where(some, Inspection.at >= since)
+        found |= {camera for camera, unknown in await session.execute(query) if judged_a_picture(unknown)}
+    return found
+
+
+def judged_a_picture(unknown: Sequence[str]) -> bool:
+    """Return whether an inspection judged its picture. `unknown`: the families that it could not test."""
+    return not set(unknown) >= set(PICTURE_FAMILIES)
+
+
+def _is_recorded(camera: Camera) -> bool:
+    return any(s.kind is StreamKind.MAIN and s.record for s in camera.streams)
+
+
+async def _outages(session: AsyncSession) -> list[Fault]:
+    """Return the open faults that say that a camera, an up-link or a switch sends nothing."""
+    query = select(Fault).where(Fault.state.in_(OPEN_STATES), Fault.family.in_(_OUTAGES))
+    return list(await session.scalars(query))
+
+
+def _presence(
+    camera: Camera, statuses: Mapping[str, StreamStatus], faults: Sequence[Fault], inspected: set[str], now: datetime
+) -> CameraPresence:
+    told = by_recorder(statuses.get(f"{camera.id}/{StreamKind.MAIN}"), now) if _is_recorded(camera) else None
+    if told is not None and told.is_online:
+        return told
+    fault = next((f for f in faults if f.camera == camera.id or (not f.camera and topology.is_below(camera, f))), None)
+    if fault is not None:
+        cause = told.cause if told is not None and told.presence is Presence.OFFLINE else str(fault.family)
+        return CameraPresence(Presence.OFFLINE, fault.first_seen, cause)
+    if told is not None:
+        return told
+    return CameraPresence(Presence.ONLINE if camera.id in inspected else Presence.UNKNOWN)
