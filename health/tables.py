@@ -340,6 +340,19 @@ class AuditHead(TypedDict):
     hash: str
 
 
+class RateRecord(TypedDict):
+    """A rate with its basis in a register (health.kpi.rates.Rate)."""
+
+    value: float | None
+    numerator: float
+    denominator: float
+    not_observed: float
+    cameras: int
+    cameras_not_observed: int
+    unit: str
+    reason: str | None  # why there is no value
+
+
 class RegisterFigures(TypedDict):
     """The content of a register or supplement; registers of earlier versions lack some keys."""
 
@@ -354,6 +367,7 @@ class RegisterFigures(TypedDict):
     short_holes: int | None
     short_hole_seconds: float | None
     faults: list[RegisterFault]
+    rates: NotRequired[dict[str, RateRecord]]
     patrol: NotRequired[PatrolEntry]
     audit: NotRequired[AuditHead]
     day_over: NotRequired[bool]  # of a supplement

@@ -20,6 +20,8 @@ from cameras.states import StreamKind
 from cameras.tables import Camera, ClockSample
 from core.clock import HOUR_US, SECOND, from_microseconds, to_microseconds
 from core.intervals import Interval, intersect, length, merge, subtract
+from health.checks import presence
+from health.checks.presence import OFFLINE_CAUSES, SENDING_CAUSES
 from health.checks.stream import CLOCK_SECONDS
 from health.faults import topology
 from health.faults.families import NO_VIDEO_FAMILIES
@@ -30,9 +32,7 @@ from nvr.archive.coverage import short_gaps
 from nvr.tables import StreamStatus
 
 CAMERAS_PER_QUERY = 50  # cameras per query
-OFFLINE_CAUSES = frozenset({"unreachable", "auth_refused", "no_packets", "protocol_error"})  # the camera sent nothing
-SENDING_CAUSES = frozenset({"packet_loss", "no_keyframe"})  # the camera sent packets that could not be recorded
-INSPECTION_VOUCHES_US = 4 * HOUR_US  # longest time for which an inspection proves that an unrecorded camera was online
+INSPECTION_VALID_US = int(presence.INSPECTION_VALID / timedelta(microseconds=1))
 FRESH_US = 15 * SECOND  # a stream with a newer picture than this is being recorded now
 RECONSTRUCTED_AFTER = timedelta(days=7)  # rows written later rely more on gap rows than on footage
 
@@ -44,6 +44,7 @@ class _Facts:
     recorded: list[Interval] = field(default_factory=list)
     gaps: dict[str, list[Interval]] = field(default_factory=dict)  # by cause
     inspections: list[int] = field(default_factory=list)
+    judged: list[int] = field(default_factory=list)  # inspections that judged a picture
     down: list[Interval] = field(default_factory=list)  # from faults of the camera or its parents
     planned: list[Interval] = field(default_factory=list)
     first_recording: int | None = None  # or start of the first gap
@@ -70,7 +71,7 @@ async def of_interval(
         found = {c.id: _Facts() for c in some}
         await _read_recording(session, some, found, begin, finish, oldest)
         await _read_inspections(session, found, start, end)
-        await _read_clocks(session, some, found, end)
+        await _read_clocks(session, some, found, start, end)
         for number, spans in (await periods_in_use.retired_periods(session, some, finish)).items():
             found[number].unused.extend(spans)
         for number, at in (await acceptance.first_accepted(session, some)).items():
@@ -97,18 +98,20 @@ def _row(camera: Camera, facts: _Facts, begin: int, finish: int, zone: tzinfo | 
     recorded = merge([*facts.recorded, *facts.gaps.get("retention", ())])
     wanted = subtract(_required_intervals(camera, facts, service), facts.gaps.get("schedule", ()))
     offline = subtract([*facts.down, *_gaps_caused_by(facts, OFFLINE_CAUSES)], recorded)
-    vouched = subtract(_online_by_inspection(facts.inspections, finish), wanted)
+    vouched = subtract(_online_by_inspection(facts.judged, finish), wanted)
     known = [*recorded, *offline, *_gaps_caused_by(facts, SENDING_CAUSES), *vouched]
     missing = _missing_by_cause(subtract(wanted, recorded), facts.gaps)
     required = length(wanted)
-    inspected = any(begin <= at < finish for at in facts.inspections)
+    # An inspection without a picture (unreachable, learning nothing) finds no fault, and says nothing.
+    judged = any(begin <= at < finish for at in facts.judged)
     return CameraDay(
         camera=camera.id, village=camera.village, vendor=str(camera.profile.get("maintainer") or "")[:80],
         sponsor=str(camera.profile.get("sponsor") or "")[:80], service=length(service) / SECOND,
         offline=length(intersect(service, offline)) / SECOND, unknown=length(subtract(service, known)) / SECOND,
         required=required / SECOND, recorded=(required - sum(missing.values())) / SECOND,
-        missing={cause: round(us / SECOND, 3) for cause, us in missing.items()}, inspected=inspected,
-        intact=False if facts.bad else True if inspected else None,
+        missing={cause: round(us / SECOND, 3) for cause, us in missing.items()},
+        inspected=any(begin <= at < finish for at in facts.inspections),
+        intact=False if facts.bad else True if judged else None,
         clock_right=None if facts.clock_offset is None else abs(facts.clock_offset) <= CLOCK_SECONDS,
         short_holes=facts.holes[0], short_hole_seconds=round(facts.holes[1] / SECOND, 3), reconstructed=False,
     )  # fmt: skip
@@ -151,11 +154,11 @@ def _gaps_caused_by(facts: _Facts, causes: Iterable[str]) -> list[Interval]:
 
 
 def _online_by_inspection(inspections: Sequence[int], finish: int) -> list[Interval]:
-    """Return the intervals in which inspections prove that the camera was online.
+    """Return the intervals in which inspections with a picture prove that the camera was online.
 
-    Each reaches to the next inspection, at most INSPECTION_VOUCHES_US.
+    Each reaches to the next inspection, at most INSPECTION_VALID_US.
     """
-    return [(at, min(after, at + INSPECTION_VOUCHES_US)) for at, after in pairwise([*sorted(inspections), finish])]
+    return [(at, min(after, at + INSPECTION_VALID_US)) for at, after in pairwise([*sorted(inspections), finish])]
 
 
 def _missing_by_cause(holes: list[Interval], causes: Mapping[str, list[Interval]]) -> dict[str, float]:
@@ -243,21 +246,27 @@ async def _read_open_segments(session: AsyncSession, streams: Mapping[str, _Fact
 
 
 async def _read_inspections(session: AsyncSession, found: dict[str, _Facts], start: datetime, end: datetime) -> None:
-    before = start - timedelta(microseconds=INSPECTION_VOUCHES_US)
-    query = select(Inspection.camera, Inspection.at).where(
+    before = start - timedelta(microseconds=INSPECTION_VALID_US)
+    query = select(Inspection.camera, Inspection.at, Inspection.unknown).where(
         Inspection.camera.in_(found), Inspection.at >= before, Inspection.at < end
     )
-    for camera, at in await session.execute(query):
-        found[camera].inspections.append(to_microseconds(at))
+    for camera, at, unknown in await session.execute(query):
+        moment = to_microseconds(at)
+        found[camera].inspections.append(moment)
+        if presence.judged_a_picture(unknown):
+            found[camera].judged.append(moment)
     first = select(func.min(Inspection.at)).where(Inspection.camera == Camera.id).scalar_subquery()
     for camera, at in await session.execute(select(Camera.id, first).where(Camera.id.in_(found))):
         found[camera].first_inspection = to_microseconds(at) if at is not None else None
 
 
 async def _read_clocks(
-    session: AsyncSession, cameras: Sequence[Camera], found: dict[str, _Facts], end: datetime
+    session: AsyncSession, cameras: Sequence[Camera], found: dict[str, _Facts], start: datetime, end: datetime
 ) -> None:
-    """Read the last clock sample before `end`; without one, the camera's last measured offset unless it is too new."""
+    """Read the last clock sample before `end`; without one, the camera's last measured offset unless it is too new.
+
+    Samples are written when the clock changes. Of a camera that has not answered since `start`, nobody knows the clock.
+    """
     last = select(ClockSample.camera, func.max(ClockSample.at).label("at")).where(
         ClockSample.camera.in_(found), ClockSample.at < end
     )
@@ -265,8 +274,10 @@ async def _read_clocks(
     query = select(ClockSample).join(newest, (ClockSample.camera == newest.c.camera) & (ClockSample.at == newest.c.at))
     samples = {s.camera: 0.0 if s.corrected else s.offset for s in await session.scalars(query)}
     for camera in cameras:
+        if camera.seen_at is None or camera.seen_at < start:
+            continue
         facts = found[camera.id]
-        fresh = camera.seen_at is not None and camera.seen_at < end + timedelta(days=1)
+        fresh = camera.seen_at < end + timedelta(days=1)
         facts.clock_offset = samples.get(camera.id, camera.clock_offset if fresh else None)
 
 

@@ -21,7 +21,17 @@ from health.faults import topology
 from health.faults.families import FAMILIES
 from health.kpi import camera_days
 from health.kpi.camera_days import bounds
-from health.tables import CameraDay, DailyFigures, Fault, Inspection, RegisterFault, RegisterFigures, WrittenDay
+from health.kpi.rates import MIN_DENOMINATOR, Rate, RateName, Rates, all_rates
+from health.tables import (
+    CameraDay,
+    DailyFigures,
+    Fault,
+    Inspection,
+    RateRecord,
+    RegisterFault,
+    RegisterFigures,
+    WrittenDay,
+)
 from health.vocabulary import FiguresKind
 from nvr.archive.retention.retention import GAPS_KEPT_US
 
@@ -33,19 +43,20 @@ MAX_DAYS_PER_RUN = 31  # days written by one call of write_past_days
 class Figures:
     """Figures of some cameras over some days.
 
-    Shares are 0…1; None if there was nothing to judge. MTTR in hours, MTBF in days.
+    Shares are 0…1; None if there was nothing to judge. MTTR in hours, MTBF in days. `online`, `intact` and `recorded`
+    are the values of `rates`, which hold their basis.
     """
 
     cameras: int
-    online: float | None  # 在线率: (in use - unknown - offline) / (in use - unknown)
-    intact: float | None  # 完好率: camera-days that ended without an open fault of severity 1 or 2 / camera-days judged
-    recorded: float | None  # 录像完整率: seconds recorded / seconds required
+    online: float | None  # 在线率
+    intact: float | None  # 完好率
+    recorded: float | None  # 录像完整率
     clock_right: float | None  # cameras whose clock is within 2 s / cameras whose clock is known
     mttr_hours: float | None
     mtbf_days: float | None
     faults: int
     unknown: float | None = None  # share of the time in use for which it is unknown whether the camera was online
-    not_judged: int = 0  # camera-days without an inspection
+    not_judged: int = 0  # camera-days that the patrol did not judge
     required_hours: float = 0.0
     recorded_hours: float = 0.0
     missing_hours: dict[str, float] = field(default_factory=dict)  # hours by cause
@@ -53,6 +64,7 @@ class Figures:
     reconstructed: bool = False  # some rows were written long after their day
     short_holes: int | None = None  # holes shorter than a second, which are no gaps; None: not counted
     short_hole_seconds: float | None = None  # seconds missing in these holes; they count as recorded
+    rates: Rates = field(default_factory=dict)  # empty in figures stored by earlier versions
 
 
 def summary(rows: Sequence[CameraDay], faults: Sequence[Fault], cameras: int, end: datetime) -> Figures:
@@ -60,10 +72,9 @@ def summary(rows: Sequence[CameraDay], faults: Sequence[Fault], cameras: int, en
 
     `end`: an open fault counts until then.
     """
-    service, offline, unknown, required, recorded = (
-        sum(getattr(r, name) for r in rows) for name in ("service", "offline", "unknown", "required", "recorded")
-    )
-    judged = [r for r in rows if r.intact is not None]
+    told = all_rates(rows, cameras)
+    service, unknown = sum(r.service for r in rows), sum(r.unknown for r in rows)
+    required, recorded = sum(r.required for r in rows), sum(r.recorded for r in rows)
     clocks = [r for r in rows if r.clock_right is not None]
     counted = [r for r in rows if r.short_holes is not None]
     own = [f for f in faults if f.camera]
@@ -73,15 +84,15 @@ def summary(rows: Sequence[CameraDay], faults: Sequence[Fault], cameras: int, en
     days = sum(r.service for r in rows) / 86400
     return Figures(
         cameras=cameras,
-        online=_share(service - unknown - offline, service - unknown),
-        intact=_share(sum(bool(r.intact) for r in judged), len(judged)),
-        recorded=_share(recorded, required),
+        online=told[RateName.ONLINE].value,
+        intact=told[RateName.INTACT].value,
+        recorded=told[RateName.RECORDED].value,
         clock_right=_share(sum(bool(r.clock_right) for r in clocks), len(clocks)),
         mttr_hours=sum(repair_seconds) / len(repair_seconds) / 3600 if repair_seconds else None,
         mtbf_days=days / len(own) if own and days else None,
         faults=len(faults),
         unknown=_share(unknown, service),
-        not_judged=sum(not r.inspected for r in rows),
+        not_judged=sum(r.intact is None for r in rows),
         required_hours=round(required / 3600, 2),
         recorded_hours=round(recorded / 3600, 2),
         missing_hours={cause: round(s / 3600, 2) for cause, s in _sum(r.missing for r in rows).items()},
@@ -89,12 +100,13 @@ def summary(rows: Sequence[CameraDay], faults: Sequence[Fault], cameras: int, en
         reconstructed=any(r.reconstructed for r in rows),
         short_holes=sum(r.short_holes or 0 for r in counted) if counted else None,
         short_hole_seconds=round(sum(r.short_hole_seconds or 0.0 for r in counted), 1) if counted else None,
+        rates=told,
     )
 
 
 def _share(part: float, whole: float) -> float | None:
-    """Return part / whole; None if `whole` is 0. Clamps at 0, because rounded seconds may give a negative part."""
-    return max(0.0, part) / whole if whole > 1e-6 else None
+    """Return part / whole; None if `whole` is 0."""
+    return part / whole if whole > MIN_DENOMINATOR else None
 
 
 def _sum(those: Iterable[Mapping[str, float]]) -> dict[str, float]:
@@ -181,6 +193,16 @@ async def day(session: AsyncSession, villages: Villages, start: datetime, now: d
         "online": made.online, "intact": made.intact, "recorded": made.recorded, "clock_right": made.clock_right,
         "unknown": made.unknown, "short_holes": made.short_holes, "short_hole_seconds": made.short_hole_seconds,
         "faults": await day_faults(session, ids, villages, start, end),
+        "rates": {name: rate_record(rate) for name, rate in made.rates.items()},
+    }  # fmt: skip
+
+
+def rate_record(rate: Rate) -> RateRecord:
+    """Return a rate as it is stored in a register."""
+    return {
+        "value": rate.value, "numerator": rate.numerator, "denominator": rate.denominator,
+        "not_observed": rate.not_observed, "cameras": rate.cameras,
+        "cameras_not_observed": rate.cameras_not_observed, "unit": rate.unit, "reason": rate.reason,
     }  # fmt: skip
 
 

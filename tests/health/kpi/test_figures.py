@@ -73,6 +73,8 @@ async def test_a_day_of_two_cameras(database: Database, clock: ManualClock) -> N
     async with database.session() as session:
         await registry.apply(session, inventory.parse(TOWN), start, "test")
         cameras = (await session.scalars(select(Camera).order_by(Camera.id))).all()
+        for camera in cameras:
+            camera.seen_at = hours(20)
         session.add_all(
             [
                 ClockSample(camera="c-1", at=hours(1), offset=0.5, corrected=False),

@@ -17,7 +17,7 @@ from cameras.virtual.rtsp_server import Mount
 from core.clock import ManualClock, SystemClock
 from core.database import Database
 from core.errors import CameraRefused
-from health.kpi.camera_days import OFFLINE_CAUSES, SENDING_CAUSES
+from health.checks.presence import OFFLINE_CAUSES, SENDING_CAUSES
 from nvr.engine_choice import EngineKind
 from nvr.media.rtp import rtcp
 from nvr.recorder.keyframe_requests import KeyframeRequests

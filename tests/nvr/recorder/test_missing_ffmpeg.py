@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.database import Database
-from health.kpi.camera_days import OFFLINE_CAUSES, SENDING_CAUSES
+from health.checks.presence import OFFLINE_CAUSES, SENDING_CAUSES
 from nvr.engine_choice import EngineKind
 from nvr.streams import StreamSpec
 from nvr.tables import Gap
