@@ -18,7 +18,7 @@ from cases.shifts.handover import SHOWN, Excerpt
 from cases.tables import Alert, AlertState, SubjectState, WatchSubject
 from core.accounts.scope import Villages, overlaps, village_in_scope, villages_overlap_scope
 from core.clock import from_microseconds
-from nvr.archive.holds import WARNING_LEAD
+from nvr.archive.retention.holds import WARNING_LEAD
 from nvr.tables import Hold
 
 
