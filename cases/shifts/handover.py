@@ -174,7 +174,7 @@ def _newly_offline(
 
 
 async def _faults(
-    session: AsyncSession, query: Select[tuple[Fault]], scope: Villages, names: dict[str, str]
+    session: AsyncSession, query: Select[Fault], scope: Villages, names: dict[str, str]
 ) -> Excerpt[FaultLine]:
     query = query.where(village_in_scope(Fault.village, scope))
     count = await session.scalar(select(func.count()).select_from(query.subquery())) or 0

@@ -71,10 +71,11 @@ async def take_over(session: AsyncSession, now: datetime, officer: Officer, seen
     except IntegrityError as e:  # two officers sign the first shift at once
         raise _signed_meanwhile(None) from e
     events.append(session, now, events.EventKind.SHIFT_TAKEN_OVER, shift=row.id, officer=officer.name)
-    before = {} if present is None else {"previous": present.id, "previous_officer": present.officer}
     await audit_trail.record(
-        session, now, officer.account, AuditAction.SHIFT_TAKE_OVER, str(row.id), note=row.note, **before
-    )
+        session, now, officer.account, AuditAction.SHIFT_TAKE_OVER, str(row.id), note=row.note,
+        previous=present.id if present is not None else None,
+        previous_officer=present.officer if present is not None else "",
+    )  # fmt: skip
     return row
 
 
