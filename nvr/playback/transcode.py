@@ -13,10 +13,12 @@ import json
 import logging
 import os
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import ffmpeg
+from pydantic import JsonValue
 
 from core.errors import ConflictError
 from core.tasks import end, spawn
@@ -33,9 +35,19 @@ _TFDT_AT = 60  # offset of the media time in a fragment's header as nvr.media.mp
 Message = str | bytes
 
 
+class SourceFacts(TypedDict, total=False):
+    """What a transcoded stream's announcement says of the stream that it was made from, beside its own facts."""
+
+    source_codecs: str  # as RFC 6381 writes it, e.g. hvc1.1.6.L93.B0
+    source_width: int  # pixels
+    source_height: int
+
+
 def command(width: int) -> list[str]:
     """Return the ffmpeg command line: fragmented MP4 from standard input to standard output, as H.264."""
-    source = ffmpeg.input("pipe:0", format="mp4", fflags="nobuffer", probesize=32768, analyzeduration=0, threads=1)
+    # Without `fflags=nobuffer`: with it ffmpeg drops the packets that it probes (libavformat/demux.c,
+    # avformat_find_stream_info), and the first of them is the keyframe.
+    source = ffmpeg.input("pipe:0", format="mp4", probesize=32768, analyzeduration=0, threads=1)
     output = ffmpeg.output(
         source.video.filter("scale", f"min({width},iw)", -2),
         "pipe:1",
@@ -81,6 +93,7 @@ class Transcoder:
         self._source = source
         self._viewers: set[_Viewer] = set()
         self._init: tuple[str, bytes] | None = None
+        self._source_facts = SourceFacts()
         self.task = spawn(self._run(), "transcoder")
 
     async def watch(self) -> AsyncIterator[Message]:
@@ -124,7 +137,9 @@ class Transcoder:
         with contextlib.suppress(ConnectionError):
             async for message in self._source:
                 if isinstance(message, str):
-                    base = round(json.loads(message)["start"] * TIMESCALE)
+                    announced = json.loads(message)
+                    base = round(announced["start"] * TIMESCALE)
+                    self._source_facts = _source_facts(announced)
                 elif message[4:8] == b"ftyp":
                     if known and fmp4.codec_configuration(message) != fmp4.codec_configuration(known):
                         break  # another picture format: the viewer connects again
@@ -144,7 +159,7 @@ class Transcoder:
             if kind in (b"ftyp", b"moov"):
                 head += whole
                 if kind == b"moov":
-                    facts = {"codecs": fmp4.codec_string(head), "start": 0, "transcoded": True}
+                    facts = {"codecs": fmp4.codec_string(head), "start": 0, "transcoded": True, **self._source_facts}
                     self._init = (json.dumps(facts), head)
                     for viewer in self._viewers:
                         for message in self._init:
@@ -156,6 +171,17 @@ class Transcoder:
                 key = parsed is not None and bool(parsed[1]) and parsed[1][0].key
                 for viewer in self._viewers:
                     viewer.offer(moof + whole, key=key)
+
+
+def _source_facts(announced: Mapping[str, JsonValue]) -> SourceFacts:
+    """Return what the recorder announced of the picture (nvr.playback.live)."""
+    codecs, width, height = (announced.get(name) for name in ("codecs", "width", "height"))
+    found = SourceFacts()
+    if isinstance(codecs, str):
+        found["source_codecs"] = codecs
+    if isinstance(width, int) and isinstance(height, int):
+        found |= {"source_width": width, "source_height": height}
+    return found
 
 
 def _moved(data: bytes, base: int) -> bytes:

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import av
+import numpy as np
+import numpy.typing as npt
 import pytest
 from aiohttp.test_utils import TestServer
 
@@ -104,6 +106,39 @@ async def test_h265_is_shown_as_h264_to_those_who_need_it(playing: Recorder) -> 
         await source.aclose()  # type: ignore[attr-defined]
     await eventually(lambda: transcoders._running["cam/main"].task.done())
     await transcoders.close()
+
+
+@pytest.mark.parametrize("playing", ["clip_h265"], indirect=True)
+async def test_transcoding_begins_with_a_whole_keyframe(playing: Recorder) -> None:
+    """The first picture is that of the source's keyframe: not a later one, and not one decoded without its reference.
+
+    The source is encoded by libx265 and played by an RTSP server; its pictures differ from each other by more than
+    the loss of the second encoding.
+    """
+    transcoders = Transcoders(limit=1)
+    sent: list[str | bytes] = []
+    watched = transcoders.get_or_start("cam/main", kept(messages(playing, "cam/main"), sent)).watch()
+    facts, data = await take(watched, 8)
+    await watched.aclose()  # type: ignore[attr-defined]
+    await transcoders.close()
+    original, first = luma(b"".join(m for m in sent if isinstance(m, bytes))), luma(data)[0]
+    differences = [float(np.abs(picture - first).mean()) for picture in original[:20]]
+    assert differences[0] == min(differences) and differences[0] < 4.0 < differences[10]
+    assert str(facts["source_codecs"]).startswith("hvc1.") and facts["transcoded"]
+    assert (facts["source_width"], facts["source_height"]) == (320, 180)
+
+
+async def kept(source: AsyncIterator[str | bytes], into: list[str | bytes]) -> AsyncIterator[str | bytes]:
+    """Yield the messages of a source and keep them."""
+    async for message in source:
+        into.append(message)
+        yield message
+
+
+def luma(data: bytes) -> list[npt.NDArray[np.float64]]:
+    """Return the brightness of every picture of a fragmented file, in order of display."""
+    with av.open(io.BytesIO(data)) as container:
+        return [f.to_ndarray(format="gray").astype(float) for f in container.decode(video=0)]
 
 
 def test_a_slow_viewer_skips_to_the_next_keyframe_and_counts() -> None:
