@@ -22,6 +22,7 @@ from search.store import Sighting, camera_numbers, ids
 from search.store.camera_numbers import CameraPlace
 from web.framework.context import AnyContext
 from web.http import strict_input
+from web.sessions.footage_grants import footage_is_granted
 
 VIDEO_OFFICER_LIMIT = timedelta(hours=24)
 CLOCK_TOLERANCE = timedelta(minutes=5)  # a page that was opened at the limit still loads
@@ -52,6 +53,12 @@ def check_playback(c: AnyContext, start: datetime) -> None:
     age = c.services.clock.now() - start
     if c.identity.role is Role.VIDEO_OFFICER and age > VIDEO_OFFICER_LIMIT + CLOCK_TOLERANCE:
         raise ForbiddenError("video officers see the last 24 hours; ask an investigator for older footage")
+
+
+async def footage_granted(c: AnyContext, camera: str, start_us: int, end_us: int) -> bool:
+    """Return whether a playlist or strip of this session, for its purpose, covers the camera's footage (µs)."""
+    grants, database, now = c.services.footage_grants, c.services.database, c.services.clock.now()
+    return await footage_is_granted(grants, database, now, c.identity, camera, start_us, end_us)
 
 
 def view_reason(c: AnyContext, subject: str, *, running: bool) -> str:

@@ -98,6 +98,7 @@ class AuditAction(StrEnum):
     SIGHTING_VIEW = "sighting.view"
     SIGHTINGS_DROP = "sightings.drop"
     SIGHTINGS_UNMATCHED = "sightings.unmatched"
+    SNAPSHOT_SAVE = "snapshot.save"
     SNAPSHOT_VIEW = "snapshot.view"
     STRIP_VIEW = "strip.view"
     USER_CHANGE = "user.change"

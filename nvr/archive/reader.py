@@ -28,6 +28,7 @@ from nvr.media.pictures import gradual_refresh
 MAX_EXTRA_TRIES = 3  # further tries for GOPs at the live edge whose refresh may be incomplete …
 EXTRA_TRY_DISTANCE_US = 1_000_000  # … at least this far apart
 MAX_READ_BYTES = 48_000_000  # bytes that one request reads of a stream for its keyframes and their refresh
+MAX_PICTURES_TO_MOMENT = 400  # decoded for one picture between two keyframes
 MAX_JOINT_US = 100_000  # largest distance between two consecutive files
 
 
@@ -53,8 +54,9 @@ class Keyframe:
     configuration: bytes  # avcC or hvcC record
     data: bytes  # NAL units with 4-byte lengths
     gop_bytes: int = 0  # of the whole GOP that it opens; 0: not known
-    # With gradual refresh (nvr.media.pictures.gradual_refresh): the coded pictures that follow until the picture is
-    # complete. `at_us` is the time of the first picture.
+    # The coded pictures that follow, of which the last is shown. With gradual refresh: those until the picture is
+    # complete (nvr.media.pictures.gradual_refresh); for a picture between two keyframes: those up to it. `at_us` is
+    # the time of the first picture.
     following: tuple[bytes, ...] = ()
     refresh_us: int = 0  # from the first to the last of these pictures
     unusable: str = ""  # why it yields no picture; empty: it is usable
@@ -137,6 +139,18 @@ class ArchiveReader:
         for segment, path in found:
             rows.setdefault(segment.stream, []).append((segment, path))
         return await self._run(_newest_of_all, rows, start_us, end_us, limit)
+
+    async def picture_at(self, stream: str, at_us: int) -> Keyframe | None:
+        """Return the picture that was shown at `at_us`, with the keyframe that it needs; None if there is none.
+
+        `Keyframe.complete_us` is the time of the picture. Where the GOP begins at no keyframe, or has more than
+        MAX_READ_BYTES before the picture, it is the picture of `keyframe_at`.
+        """
+        gops = await self.gops(stream, at_us, at_us + 1)
+        frames = await self._run(_read_keyframes, stream, gops, 1)
+        if not frames or frames[0].following or frames[0].unusable or frames[0].at_us >= at_us:
+            return frames[0] if frames else None
+        return await self._run(_with_pictures_until, frames[0], gops[0], at_us)
 
     async def keyframe_at(self, stream: str, at_us: int) -> Keyframe | None:
         """Return the keyframe of the GOP that contains `at_us`; None if there is none."""
@@ -233,6 +247,26 @@ def _newest_keyframes(stream: str, gops: Sequence[LocatedGop], limit: int) -> li
             frames.append(frame)
             until_us = frame.at_us
     return frames[::-1]
+
+
+def _with_pictures_until(frame: Keyframe, gop: LocatedGop, at_us: int) -> Keyframe:
+    """Return a keyframe with the pictures after it in its GOP that begin at `at_us` or before."""
+    following, left, first, last = list[bytes](), MAX_READ_BYTES, -1, 0
+    try:
+        with gop.path.open("rb") as f:
+            for time, offset, size, _ in fmp4.samples(gop.path, gop.offset):
+                first = time if first < 0 else first
+                if offset >= gop.offset + gop.size or gop.start_us + media_to_us(time - first) > at_us:
+                    break
+                left -= size
+                if left < 0 or len(following) > MAX_PICTURES_TO_MOMENT:
+                    return frame
+                f.seek(offset)
+                following.append(f.read(size))
+                last = time - first
+    except OSError:
+        return frame
+    return replace(frame, following=tuple(following[1:]), refresh_us=media_to_us(last))
 
 
 class _KeyframeReader:

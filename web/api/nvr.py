@@ -1,4 +1,4 @@
-"""Routes for viewing: live sockets with single-use tickets, playback of segment files, snapshots."""
+"""Routes for viewing: live sockets with single-use tickets, and playback of segment files."""
 
 from __future__ import annotations
 
@@ -40,8 +40,7 @@ from web.framework.socket_revalidation import (
     until_left,
 )
 from web.http.file_response import BytesResponse, FileResponse
-from web.policy import check_playback, visible_camera
-from web.sessions.footage_grants import footage_is_granted
+from web.policy import check_playback, footage_granted, visible_camera
 from web.sessions.media_tickets import MediaTicket
 
 routes = RouteTable()
@@ -49,7 +48,6 @@ routes = RouteTable()
 log = logging.getLogger(__name__)
 
 MAX_PLAYLIST_GOPS = 20_000
-SNAPSHOT_MAX_AGE_S = 20
 MAX_RANGE_US = 32 * 86_400_000_000
 
 
@@ -75,11 +73,6 @@ class PlaylistQuery(RangeQuery):
 
 class StripQuery(RangeQuery):
     count: int = 24
-
-
-class SnapshotQuery(BaseModel):
-    at: datetime | None = None
-    width: int = 640
 
 
 class SpanView(BaseModel):
@@ -262,16 +255,11 @@ async def _segment(c: AnyContext, stream: str, village: str) -> tuple[Segment, P
         raise NotFoundError("this footage is no longer kept")
     segment = found[0][0]
     check_playback(c, from_microseconds(segment.end_us))
-    if not await _is_granted(c, StreamId(stream).camera, segment.start_us, segment.end_us):
+    if not await footage_granted(c, StreamId(stream).camera, segment.start_us, segment.end_us):
         raise ForbiddenError("request the playlist (index.m3u8) of this time first")
     c.services.attendance.check(c.identity.session)
     c.services.playback_log.note(c.identity, village, segment)
     return found[0]
-
-
-async def _is_granted(c: AnyContext, camera: str, start_us: int, end_us: int) -> bool:
-    grants, database, now = c.services.footage_grants, c.services.database, c.services.clock.now()
-    return await footage_is_granted(grants, database, now, c.identity, camera, start_us, end_us)
 
 
 async def _grant_footage(c: AnyContext, action: AuditAction, stream: str, village: str, start: int, end: int) -> None:
@@ -313,35 +301,6 @@ async def strip(c: Context[StripQuery]) -> list[datetime]:
     await _grant_footage(c, AuditAction.STRIP_VIEW, stream, village, start, end)
     gops = await c.services.reader.gops(stream, start, end, MAX_PLAYLIST_GOPS)
     return [from_microseconds(t) for t in hls.thumbnail_times(gops, max(1, min(c.query.count, 100)))]
-
-
-@routes.add("GET", "/api/cameras/{camera}/snapshot", Permission.LIVE_VIEW, query=SnapshotQuery, kind=ReplyKind.FILE)
-async def camera_snapshot(c: Context[SnapshotQuery]) -> web.Response:
-    """JPEG of the newest keyframe, or of the keyframe at a time; needs a stated purpose."""
-    camera, purpose = await visible_camera(c, with_retired=True), c.purpose
-    stream = lookup.small_stream(camera)
-    if c.query.at is not None:
-        check_playback(c, c.query.at)
-        frame = await c.services.reader.keyframe_at(stream, to_microseconds(c.query.at))
-    else:
-        frames = await c.services.reader.latest_keyframes(stream, SNAPSHOT_MAX_AGE_S, 1)
-        frame = frames[-1] if frames else None
-    if frame is None:
-        raise NotFoundError("there is no picture")
-    jpeg = await c.services.snapshots.jpeg(frame, max(64, min(c.query.width, 1920)))
-    if c.query.at is None:
-        await c.audit_view(AuditAction.SNAPSHOT_VIEW, stream, reason=purpose, village=camera.village)
-    elif not await _is_granted(c, camera.id, frame.at_us, frame.at_us):
-        at = from_microseconds(frame.at_us).isoformat()
-        await c.audit_view(
-            AuditAction.SNAPSHOT_VIEW,
-            stream,
-            key=f"snapshot.view {stream} {at}",
-            village=camera.village,
-            start=at,
-            end=at,
-        )
-    return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
 def _range(query: RangeQuery) -> tuple[int, int]:

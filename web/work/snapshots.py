@@ -7,6 +7,7 @@ import asyncio
 from nvr.archive.reader import Keyframe
 from nvr.playback.decode_pool import DecodePool
 from nvr.playback.pictures import snapshot
+from nvr.playback.watermark import Caption, marked_jpeg
 from web.work.task_cache import TaskCache
 
 MAX_SNAPSHOTS = 500
@@ -24,3 +25,10 @@ class Snapshots:
         key = (frame.stream, frame.at_us, width)
         task = self._decodes.get(key) or self._decodes.start(key, self._pool.run(snapshot, frame, width))
         return await asyncio.shield(task)
+
+    async def marked(self, frame: Keyframe, caption: Caption) -> bytes:
+        """Return `frame` in full size with a watermark, as JPEG; not kept, because it names its viewer.
+
+        Raises ProtocolError if it does not decode, StorageError if no font is installed.
+        """
+        return await self._pool.run(marked_jpeg, frame, caption)
