@@ -126,3 +126,13 @@ class PolicyRules(TypedDict, total=False):
     main: EncoderRules
     sub: EncoderRules
     account_days: int
+
+
+class WallCell(TypedDict, total=False):
+    """What one cell of a saved wall view shows (cameras.registry.wall_views); without `show` it is empty."""
+
+    show: str  # camera, tour, village, alerts
+    camera: str
+    cameras: list[str]  # of a tour, in order
+    village: str
+    seconds: float  # for which a tour or village shows each camera

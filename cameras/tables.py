@@ -16,6 +16,7 @@ from cameras.records import (
     Point,
     PolicyRules,
     SignedFacts,
+    WallCell,
 )
 from cameras.states import AccountState, AuthMode, FindingKind, MatchKind, QuirkOutcome, StreamKind
 from core.database import Base, EnumText
@@ -252,3 +253,30 @@ class ClockSample(Base):
     at: Mapped[datetime] = mapped_column(primary_key=True, comment="When it was measured (UTC)")
     offset: Mapped[float] = mapped_column(comment="Camera minus ours, seconds")
     corrected: Mapped[bool] = mapped_column(default=False, comment="It was set right after this")
+
+
+class WallView(Base):
+    __tablename__ = "wall_view"
+    __table_args__ = (
+        Index(None, "owner"),
+        {"comment": "Saved views of the wall: which cameras, villages and tours its cells show"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
+    name: Mapped[str] = mapped_column(String(60), comment="Name, as the owner gave it")
+    layout: Mapped[int] = mapped_column(comment="Number of cells: 1, 4, 6, 9, 16, 25")
+    cells: Mapped[list[WallCell]] = mapped_column(
+        JSON, comment="What each cell shows, in order (cameras.records.WallCell)"
+    )
+    owner: Mapped[str] = mapped_column(String(60), comment="Account that saved it; only it may change it")
+    shared: Mapped[bool] = mapped_column(default=False, server_default=false(), comment="Every account sees it")
+    changed_at: Mapped[datetime] = mapped_column(comment="When it was last saved (UTC)")
+
+
+class Favourite(Base):
+    __tablename__ = "favourite"
+    __table_args__ = ({"comment": "Cameras that an account keeps at the top of its list"},)
+
+    account: Mapped[str] = mapped_column(String(60), primary_key=True, comment="Account name")
+    camera: Mapped[str] = mapped_column(String(40), primary_key=True, comment="Camera id")
+    added_at: Mapped[datetime] = mapped_column(comment="When it was added (UTC)")

@@ -23,13 +23,14 @@ class SubjectState(StrEnum):
 
 
 class AlertState(StrEnum):
-    """new → dispatched → acked → answered, or new → rejected."""
+    """new → dispatched → acked → answered, or new → rejected, or dispatched or acked → recalled."""
 
     NEW = "new"
     DISPATCHED = "dispatched"  # patrol officers see it
     ACKED = "acked"  # one of them took it
     ANSWERED = "answered"
     REJECTED = "rejected"
+    RECALLED = "recalled"  # taken back within a minute of dispatch; patrol officers no longer see it
 
 
 class AlertAnswer(StrEnum):
@@ -105,6 +106,7 @@ class Alert(Base):
     __table_args__ = (
         Index(None, "state", "id"),
         Index(None, "subject", "camera", "at_us"),
+        Index(None, "camera", "at_us"),
         {"comment": "A sighting that fits a subject"},
     )
 
@@ -120,7 +122,7 @@ class Alert(Base):
         String(200), comment="Path of the picture below the data folder; empty: none"
     )
     state: Mapped[AlertState] = mapped_column(
-        EnumText(AlertState, 12), comment="new, dispatched, acked, answered, rejected"
+        EnumText(AlertState, 12), comment="new, dispatched, acked, answered, rejected, recalled"
     )
     raised_at: Mapped[datetime] = mapped_column(comment="When the match was found (UTC)")
     confirmed_by: Mapped[str | None] = mapped_column(
@@ -135,6 +137,8 @@ class Alert(Base):
     note: Mapped[str] = mapped_column(String(400), default="", comment="Words of the officers")
     answered_by: Mapped[str | None] = mapped_column(String(60), comment="Account of the patrol officer who answered")
     answered_at: Mapped[datetime | None] = mapped_column(comment="When the patrol officer answered (UTC)")
+    recalled_by: Mapped[str | None] = mapped_column(String(60), comment="Account that took it back; null: nobody")
+    recalled_at: Mapped[datetime | None] = mapped_column(comment="When it was taken back (UTC)")
 
 
 class Shift(Base):

@@ -39,6 +39,7 @@ class EventKind(StrEnum):
 
     ALERT_RAISED = "alert.raised"
     ALERT_DISPATCHED = "alert.dispatched"
+    ALERT_RECALLED = "alert.recalled"
     ALERT_REJECTED = "alert.rejected"
     ALERT_ACKED = "alert.acked"
     ALERT_ANSWERED = "alert.answered"

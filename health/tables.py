@@ -179,6 +179,10 @@ class Fault(Base):
     reference: Mapped[str | None] = mapped_column(
         String(300), comment="A good picture of the same camera for comparison"
     )
+    reported_by: Mapped[str | None] = mapped_column(
+        String(60), comment="Account that reported it; null: found by patrol"
+    )
+    note: Mapped[str] = mapped_column(String(400), default="", server_default="", comment="Words of that person")
 
 
 class Maintenance(Base):

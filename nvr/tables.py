@@ -144,6 +144,22 @@ class Hold(Base):
     case: Mapped[int | None] = mapped_column(comment="The case that needs it (case_file)")
 
 
+class Bookmark(Base):
+    __tablename__ = "bookmark"
+    __table_args__ = (
+        Index(None, "camera", "at_us"),
+        {"comment": "Moments of the recording that a person marked; seen by everybody who may see the camera"},
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Primary key")
+    camera: Mapped[str] = mapped_column(String(40), comment="Camera id")
+    village: Mapped[str] = mapped_column(String(40), comment="Village code of the camera when it was marked")
+    at_us: Mapped[int] = mapped_column(BigInteger, comment="Marked moment, µs UTC")
+    text: Mapped[str] = mapped_column(String(200), comment="Words of the person")
+    created_by: Mapped[str] = mapped_column(String(60), comment="Account that marked it")
+    created_at: Mapped[datetime] = mapped_column(comment="When it was marked (UTC)")
+
+
 class Shortfall(Base):
     __tablename__ = "shortfall"
     __table_args__ = ({"comment": "Footage removed before its time: who holds fewer days than required, a row a day"},)

@@ -64,6 +64,11 @@ def recorded_kinds(camera: Camera) -> set[StreamKind]:
     return {s.kind for s in camera.streams if s.record}
 
 
+def full_stream(camera: Camera) -> str:
+    """Return the id of the stream with the largest picture that is recorded: main, unless only sub is."""
+    return f"{camera.id}/{StreamKind.SUB if recorded_kinds(camera) == {StreamKind.SUB} else StreamKind.MAIN}"
+
+
 def small_stream(camera: Camera) -> str:
     """Return the id of the stream that costs least to read: the sub stream if it is recorded, else the main stream."""
     return f"{camera.id}/{StreamKind.SUB if StreamKind.SUB in recorded_kinds(camera) else StreamKind.MAIN}"

@@ -63,6 +63,15 @@ async def recent(
     return [(a, s) for a, s in await session.execute(query)]
 
 
+async def of_camera(
+    session: AsyncSession, camera: str, villages: Sequence[str] | None, start_us: int, end_us: int, limit: int
+) -> list[Alert]:
+    """Return a camera's alerts in [start, end), µs UTC, within a scope, newest first."""
+    query = select(Alert).where(Alert.camera == camera, Alert.at_us >= start_us, Alert.at_us < end_us)
+    query = query.where(village_in_scope(Alert.village, villages))
+    return list(await session.scalars(query.order_by(Alert.at_us.desc()).limit(limit)))
+
+
 async def is_quiet(session: AsyncSession, subject: int, camera: str, at_us: int, quiet_us: int) -> bool:
     """Return whether the subject has no alert on the camera within `quiet_us` of a time."""
     near = (Alert.at_us > at_us - quiet_us, Alert.at_us < at_us + quiet_us)

@@ -52,6 +52,7 @@ SAMPLES = {
     "account": "nobody",
     "case": "1",
     "hold": "1",
+    "bookmark": "1",
 }
 
 

@@ -4,6 +4,7 @@ from web.api import (
     acceptance,
     accounts,
     alerts,
+    bookmarks,
     ca,
     cameras,
     cases,
@@ -27,6 +28,7 @@ from web.api import (
     similar,
     snapshots,
     station,
+    timeline,
     today,
     watch,
 )
@@ -38,6 +40,7 @@ ROUTES: tuple[Route, ...] = tuple(
         acceptance,
         accounts,
         alerts,
+        bookmarks,
         ca,
         cameras,
         cases,
@@ -61,6 +64,7 @@ ROUTES: tuple[Route, ...] = tuple(
         similar,
         snapshots,
         station,
+        timeline,
         today,
         watch,
     )

@@ -66,6 +66,7 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
             {"camera": camera, "hours": 1, "reason": "r"},
             {"village": village, "hours": 1, "reason": "r"},
         ],
+        "POST /api/bookmarks": [{"camera": camera, "at": NOW.isoformat(), "text": "t"}],
         "POST /api/live/ticket": [{"camera": camera}],
         "POST /api/onboarding/identify": [{"cameras": [camera]}, {"village": village}],
         "POST /api/onboarding/accept": [{"cameras": [camera]}],
@@ -107,6 +108,10 @@ def queries(made: Ids) -> dict[str, list[dict[str, str]]]:
         "GET /api/patrol/figures": [{"kind": k} for k in ("village", "town", "vendor", "sponsor")] + [
             {"kind": "village", "name": made["village"]}
         ],
+        "GET /api/playback/days": [{"camera": made["camera"], "month": f"{NOW:%Y-%m}"}],
+        "GET /api/playback/lanes": [{"camera": made["camera"], "from": span["start"], "to": span["end"]}],
+        "GET /api/bookmarks": [{"camera": made["camera"], "from": span["start"], "to": span["end"]}],
+        "GET /api/cameras/{camera}/snapshot": [{}, {"watermark": "true"}, {"at": span["start"], "watermark": "true"}],
         "GET /api/playback/{camera}/{kind}/coverage": [span],
         "GET /api/playback/{camera}/{kind}/index.m3u8": [span],
         "GET /api/playback/{camera}/{kind}/strip": [span],

@@ -26,7 +26,7 @@ from health.tables import (
     WorkOrderNote,
     WorkOrderPhoto,
 )  # fmt: skip
-from nvr.tables import Hold
+from nvr.tables import Bookmark, Hold
 from search.store import SightingStore, camera_numbers, ids
 from search.store.sighting_store import Batch
 from search.tables import Judgement
@@ -151,6 +151,10 @@ async def fill(database: Database, settings: Settings, sightings: SightingStore,
             case=case.id,
         )
         made["hold"] = (await add(held)).id
+        marked = Bookmark(
+            camera=camera, village=village, at_us=at_ms * 1000, text=mark, created_by=mark, created_at=NOW
+        )
+        made["bookmark"] = (await add(marked)).id
         address = "127.0.1.9:80" if village == MINE else "127.0.1.40:80"
         made["device"] = address
         about: dict[str, Any] = {
