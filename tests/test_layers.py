@@ -23,7 +23,8 @@ LAYERS = {
     ),
     "nvr.media": "cpu_time work_budget buffers codec samples mp4 rtp pictures batch receiver",
     "nvr.archive": (
-        "segment_index deletions volume_files gaps fact_queue archive_log reader coverage writing retention integrity"
+        "segment_index deletions volume_files gaps bookmarks fact_queue archive_log reader coverage writing retention "
+        "integrity"
     ),
     "health": "vocabulary tables faults checks kpi orders order_queries picture patrol register",
     "search": "tables vocabulary models store analysis query indexing",

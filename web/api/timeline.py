@@ -20,9 +20,10 @@ from core.accounts.permissions import Permission, Role
 from core.audit.actions import AuditAction
 from core.clock import DAY_US, SECOND, from_microseconds, to_microseconds
 from core.errors import UsageError
-from nvr.archive import activity, bookmarks, recorded_days
-from nvr.archive.activity import Activity
+from nvr.archive import bookmarks
 from nvr.archive.archive_log import TimelineSpan
+from nvr.archive.coverage import activity, recorded_days
+from nvr.archive.coverage.activity import Activity
 from nvr.archive.reader import LocatedGop
 from nvr.tables import GapCause
 from search.query.density import SightingDensity, indexed_until, sighting_density
@@ -45,7 +46,7 @@ MAX_LISTED = 500  # alerts, bookmarks
 _MONTH = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
 
 
-class DayState(StrEnum):
+class RecordedDayState(StrEnum):
     """How much of a day is recorded and still held."""
 
     COMPLETE = "complete"
@@ -59,9 +60,9 @@ class DaysQuery(BaseModel):
     stream: StreamKind | None = Field(None, description="Absent: main, if it is recorded")
 
 
-class DayView(BaseModel):
+class RecordedDayView(BaseModel):
     day: date
-    state: DayState
+    state: RecordedDayState
     recorded_seconds: float = Field(description="Footage that can be played now")
     seconds: float = Field(description="Length of the day; of today: up to now")
 
@@ -69,7 +70,7 @@ class DayView(BaseModel):
 class CameraDaysView(BaseModel):
     camera: str
     stream: str
-    days: list[DayView] = Field(description="The days of the month up to today")
+    days: list[RecordedDayView] = Field(description="The days of the month up to today")
 
 
 class DaysReply(BaseModel):
@@ -188,10 +189,16 @@ async def _days_of_camera(
     )
 
 
-def _day_view(day: date, seconds: float, recorded: float, *, is_today: bool) -> DayView:
+def _day_view(day: date, seconds: float, recorded: float, *, is_today: bool) -> RecordedDayView:
     missing = seconds - recorded - (LIVE_EDGE_US / SECOND if is_today else 0)
-    state = DayState.NONE if recorded <= 0 else DayState.COMPLETE if missing < COMPLETE_WITHIN_S else DayState.PARTIAL
-    return DayView(day=day, state=state, recorded_seconds=round(recorded, 1), seconds=round(seconds, 1))
+    state = (
+        RecordedDayState.NONE
+        if recorded <= 0
+        else RecordedDayState.COMPLETE
+        if missing < COMPLETE_WITHIN_S
+        else RecordedDayState.PARTIAL
+    )
+    return RecordedDayView(day=day, state=state, recorded_seconds=round(recorded, 1), seconds=round(seconds, 1))
 
 
 def playable_from(c: AnyContext) -> datetime | None:

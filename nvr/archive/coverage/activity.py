@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core.clock import SECOND
+from nvr.archive.coverage.recorded_days import Times, entries_of
 from nvr.archive.reader import LocatedGop
-from nvr.archive.recorded_days import Times, entries_of
 
 REFERENCE_US = 86_400 * SECOND  # files before the range that show the stream's usual rates
 QUIET_PERCENTILE, BUSY_PERCENTILE = 10.0, 98.0
@@ -38,8 +38,8 @@ def of_entries(
 ) -> Activity:
     """Return the activity of `buckets` equal parts of [start, end).
 
-    `rows`: index rows of the range and of REFERENCE_US before it (nvr.archive.recorded_days.index_rows). `gops`: of
-    the range, where buckets are shorter than files; the rates of the buckets are then those of the GOPs.
+    `rows`: index rows of the range and of REFERENCE_US before it (recorded_days.index_rows). `gops`: of the range,
+    where buckets are shorter than files; the rates of the buckets are then those of the GOPs.
     """
     starts, ends, sizes = entries_of(rows)
     rates = sizes / np.maximum(1, ends - starts)
