@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ from cameras.records import DeviceRecord
 from cameras.states import FindingKind
 from cameras.tables import Camera
 from core.clock import Clock
+from core.error_codes import ErrorCode
 from core.errors import (
     CameraError,
     CameraRefused,
@@ -96,9 +98,9 @@ class PtzControl:
         Raises ConflictError, UsageError or CameraError.
         """
         if self._closed:
-            raise ConflictError("the station is shutting down")
+            raise ConflictError("the station is shutting down", ErrorCode.STATION_STOPPING)
         if not all(-1 <= v <= 1 for v in (pan, tilt, zoom)):
-            raise UsageError("speeds lie between -1 and 1")
+            raise UsageError("speeds lie between -1 and 1", ErrorCode.PTZ_SPEED_INVALID)
         lease = self._acquire(camera, who)
         velocity = {"PanTilt": {"x": pan, "y": tilt}, "Zoom": {"x": zoom}}
         lease.moving = True
@@ -132,7 +134,7 @@ class PtzControl:
             raise
         except CameraError as e:
             if not any(p.token == preset for p in await self.presets(camera)):
-                raise NotFoundError("the camera has no such preset") from e
+                raise NotFoundError("the camera has no such preset", ErrorCode.PRESET_NOT_FOUND) from e
             raise
 
     async def save_preset(self, camera: Camera, who: str, name: str) -> str:
@@ -166,7 +168,12 @@ class PtzControl:
     def _acquire(self, camera: Camera, who: str) -> _Lease:
         has = self.lease_holder(camera.id)
         if has is not None and has[0] != who:
-            raise ConflictError(f"{has[0]} controls this camera; it is available in {has[1]:.0f} s")
+            raise ConflictError(
+                f"{has[0]} controls this camera; it is available in {has[1]:.0f} s",
+                ErrorCode.PTZ_TAKEN,
+                account=has[0],
+                seconds=math.ceil(has[1]),
+            )
         lease = self._leases.setdefault(camera.id, _Lease(camera, who, 0.0))
         lease.holder, lease.expires = who, self._clock.monotonic() + LEASE_S
         lease.audited = lease.audited and has is not None
@@ -176,7 +183,7 @@ class PtzControl:
         device: DeviceRecord = camera.device or {}
         address, profile = (device.get("services") or {}).get(PTZ), device.get("ptz")
         if not address or not profile:
-            raise NotFoundError("this camera has no PTZ")
+            raise NotFoundError("this camera has no PTZ", ErrorCode.NO_PTZ)
         client = await self._onboarding.clients.get(camera)
         lease = self._leases.get(camera.id)
         if lease is not None and not self._closed:

@@ -38,6 +38,7 @@ from sqlalchemy.util.concurrency import in_greenlet
 
 from core.database_errors import is_outage, to_storage_error
 from core.database_kind import DatabaseKind
+from core.error_codes import ErrorCode
 from core.errors import StorageError
 from core.tasks import Work, spawn
 
@@ -184,7 +185,9 @@ class Database:
             if "locked" in str(e):
                 raise StorageError(
                     f"the database was locked by another process for {BUSY_TIMEOUT_SECONDS} s; "
-                    "end the process that holds it, then try again"
+                    "end the process that holds it, then try again",
+                    ErrorCode.DATABASE_LOCKED,
+                    seconds=BUSY_TIMEOUT_SECONDS,
                 ) from e
             raise
 

@@ -9,6 +9,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
 
 from core.database_kind import DatabaseKind
+from core.error_codes import ErrorCode
 from core.errors import DatabaseUnreachable, StorageError
 from core.logs import redact
 
@@ -73,7 +74,10 @@ def to_storage_error(error: SQLAlchemyError, url: str) -> StorageError:
 
 def _of_sqlite(told: str, where: str) -> StorageError:
     if any(c in told for c in _CORRUPT):
-        return StorageError(f"{where}: the database is damaged ({told}); restore it from the backup: minwang restore")
+        return StorageError(
+            f"{where}: the database is damaged ({told}); restore it from the backup: minwang restore",
+            ErrorCode.DATABASE_DAMAGED,
+        )
     if "locked" in told:
         return DatabaseUnreachable(f"{where}: another process holds the database; end it, then try again")
     remedy = "give the station's user the right to write there, or set data.dir to another folder"

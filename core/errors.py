@@ -1,6 +1,6 @@
 """Every error that Minwang raises on purpose.
 
-    MinwangError                 one sentence for a person: what, where, what to do
+    MinwangError                 a sentence (what, where, what to do), a code and its parameters
     ├── UsageError               the command or request is wrong (exit status 2, HTTP 400)
     │   ├── SettingsError        minwang.toml
     │   └── InventoryError       inventory.yaml; carries every problem found, not only the first
@@ -32,26 +32,48 @@
     │   └── StationFault         not the camera's fault: a program is missing here, or the recorder itself failed
     └── DetectorError            a model cannot be loaded or run
 
-Workers raise; only the outermost loop of a task decides whether to retry.
+Workers raise; only the outermost loop of a task decides whether to retry. The sentence is for logs and the command
+line; the console builds its own from the code and the parameters.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Unpack
+
+from core.error_codes import ErrorCode
+
+if TYPE_CHECKING:  # station.install runs on bare Python, which lacks the module's typing_extensions
+    from core.error_parameters import ErrorParameters
+
 
 class MinwangError(Exception):
-    """Base of all errors that carry a sentence meant for a person."""
+    """Base of all errors that are meant for a person.
+
+    `code` is that of the class unless the error states its own. An error that can reach an HTTP route and whose class
+    says nothing specific (usage, not found, forbidden, conflict, too many) states one.
+    """
+
+    code = ErrorCode.OPERATION_FAILED
+
+    def __init__(self, sentence: str = "", code: ErrorCode | None = None, **parameters: Unpack[ErrorParameters]):
+        super().__init__(sentence)
+        if code is not None:
+            self.code = code
+        self.parameters = parameters
 
 
 class UsageError(MinwangError):
-    pass
+    code = ErrorCode.INVALID_REQUEST
 
 
 class SettingsError(UsageError):
-    pass
+    code = ErrorCode.SETTINGS_INVALID
 
 
 class InventoryError(UsageError):
     """All problems of an inventory file at once, one sentence each."""
+
+    code = ErrorCode.INVENTORY_INVALID
 
     def __init__(self, problems: list[str]):
         super().__init__("\n".join(problems))
@@ -59,118 +81,129 @@ class InventoryError(UsageError):
 
 
 class NotFoundError(MinwangError):
-    pass
+    code = ErrorCode.NOT_FOUND
 
 
 class ForbiddenError(MinwangError):
-    pass
+    code = ErrorCode.FORBIDDEN
 
 
 class PurposeRequired(ForbiddenError):
-    pass
+    code = ErrorCode.PURPOSE
 
 
 class ViewerNotConfirmed(ForbiddenError):
-    pass
+    code = ErrorCode.WATCHING
 
 
 class ConflictError(MinwangError):
-    pass
+    code = ErrorCode.CONFLICT
 
 
 class StationBusyError(ConflictError):
-    pass
+    code = ErrorCode.DATA_FOLDER_IN_USE
 
 
 class TooManyError(MinwangError):
     """`retry_after_s`: whole seconds after which a retry makes sense, if known."""
 
-    def __init__(self, sentence: str, *, retry_after_s: int | None = None):
-        super().__init__(sentence)
-        self.retry_after_s = retry_after_s
+    code = ErrorCode.TOO_MANY_REQUESTS
+
+    @property
+    def retry_after_s(self) -> int | None:
+        return self.parameters.get("retry_after_s")
 
 
 class TooSlowError(MinwangError):
-    pass
+    code = ErrorCode.BODY_TOO_SLOW
 
 
 class SecretError(MinwangError):
-    pass
+    code = ErrorCode.SECRET_UNREADABLE
 
 
 class CertificateError(MinwangError):
-    pass
+    code = ErrorCode.CERTIFICATE_UNUSABLE
 
 
 class StorageError(MinwangError):
-    pass
+    code = ErrorCode.STORAGE_FAILED
 
 
 class DatabaseUnreachable(StorageError):
-    pass
+    code = ErrorCode.DATABASE_UNREACHABLE
 
 
 class DiskFullError(StorageError):
-    pass
+    code = ErrorCode.DISK_FULL
 
 
 class BackupError(MinwangError):
-    pass
+    code = ErrorCode.BACKUP_FAILED
 
 
 class TaskFailed(MinwangError):
-    pass
+    code = ErrorCode.TASK_FAILED
 
 
 class CameraError(MinwangError):
     """A camera failed. `cause` is the gap cause that the archive records for it."""
 
+    code = ErrorCode.CAMERA_FAILED
     cause = "unreachable"
 
 
 class CameraUnreachable(CameraError):
+    code = ErrorCode.CAMERA_UNREACHABLE
     cause = "unreachable"
 
 
 class ConnectionLost(CameraUnreachable):
-    pass
+    code = ErrorCode.CAMERA_CONNECTION_LOST
 
 
 class CameraRefused(CameraError):
+    code = ErrorCode.CAMERA_REFUSED_CREDENTIAL
     cause = "auth_refused"
 
 
 class CameraDeclined(CameraError):
+    code = ErrorCode.CAMERA_DECLINED
     cause = "protocol_error"
 
 
 class ProtocolError(CameraError):
+    code = ErrorCode.CAMERA_PROTOCOL_ERROR
     cause = "protocol_error"
 
 
 class ClearPasswordRequested(CameraError):
     """A camera asks for the password in clear text. No engine sends it, and the camera is not parked."""
 
+    code = ErrorCode.CAMERA_CLEAR_PASSWORD
     cause = "auth_refused"
 
 
 class RedirectRefused(CameraError):
     """A camera redirects to another host. No engine follows the redirect."""
 
+    code = ErrorCode.CAMERA_REDIRECTS
     cause = "protocol_error"
 
 
 class TransportDeclined(ProtocolError):
-    pass
+    code = ErrorCode.CAMERA_TRANSPORT_DECLINED
 
 
 class StreamStalled(CameraError):
+    code = ErrorCode.CAMERA_STREAM_STALLED
     cause = "no_packets"
 
 
 class StationFault(CameraError):
+    code = ErrorCode.RECORDER_FAULT
     cause = "station_fault"
 
 
 class DetectorError(MinwangError):
-    pass
+    code = ErrorCode.MODEL_FAILED

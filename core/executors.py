@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
 
+from core.error_codes import ErrorCode
 from core.errors import StorageError, TooManyError
 
 P = ParamSpec("P")
@@ -88,7 +89,11 @@ class FairExecutor:
         except TimeoutError as e:
             if not work.done():
                 self.abandoned += 1
-                raise StorageError(f"no answer within {self._max_run_s:.0f} s ({self.name}); a disk may hang") from e
+                raise StorageError(
+                    f"no answer within {self._max_run_s:.0f} s ({self.name}); a disk may hang",
+                    ErrorCode.DISK_NOT_ANSWERING,
+                    seconds=round(self._max_run_s),
+                ) from e
             raise  # raised by the function itself
 
     @property
@@ -118,7 +123,11 @@ class FairExecutor:
 
     def _full(self) -> TooManyError:
         self.refused += 1
-        return TooManyError(f"the station is busy ({self.name}); try again in a moment", retry_after_s=RETRY_AFTER_S)
+        return TooManyError(
+            f"the station is busy ({self.name}); try again in a moment",
+            ErrorCode.STATION_BUSY,
+            retry_after_s=RETRY_AFTER_S,
+        )
 
     def _leave(self, account: int, turn: asyncio.Future[None]) -> None:
         """Remove a waiter; a turn that was granted at the same moment passes to the next waiter."""

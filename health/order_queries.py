@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 from health.orders import RUNNING
 from health.tables import WorkOrder, WorkOrderNote, WorkOrderPhoto
@@ -43,7 +44,7 @@ async def by_numbers(session: AsyncSession, numbers: Sequence[int], scope: Villa
     query = select(WorkOrder).where(WorkOrder.id.in_(numbers), village_in_scope(WorkOrder.village, scope))
     found = list(await session.scalars(query.order_by(WorkOrder.id)))
     if len(found) < len(set(numbers)):
-        raise NotFoundError("there is no such work order")
+        raise NotFoundError("there is no such work order", ErrorCode.ORDER_NOT_FOUND)
     return found
 
 
@@ -59,7 +60,7 @@ async def one_of_vendor(session: AsyncSession, number: int, vendor: str, scope: 
     """Return one of the orders that `of_vendor` lists. Raises NotFoundError."""
     found: WorkOrder | None = await session.scalar(_of_vendor(vendor, scope, now).where(WorkOrder.id == number))
     if found is None:
-        raise NotFoundError("there is no such work order")
+        raise NotFoundError("there is no such work order", ErrorCode.ORDER_NOT_FOUND)
     return found
 
 
@@ -86,7 +87,7 @@ async def photo(session: AsyncSession, order: int, number: int) -> WorkOrderPhot
     """Return a photo of an order. Raises NotFoundError."""
     found = await session.get(WorkOrderPhoto, number)
     if found is None or found.order != order:
-        raise NotFoundError("there is no such photo")
+        raise NotFoundError("there is no such photo", ErrorCode.PHOTO_NOT_FOUND)
     return found
 
 

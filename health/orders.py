@@ -20,6 +20,7 @@ from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, NotFoundError, UsageError
 from health.faults import fault_log
 from health.faults.families import FAMILIES
@@ -85,7 +86,9 @@ async def create(
         if fault.order is None and fault_log.is_open(fault):
             wanted.setdefault((fault.camera, fault.detail if not fault.camera else ""), []).append(fault)
     if not wanted:
-        raise UsageError("every one of these faults is closed or already has an order")
+        raise UsageError(
+            "every one of these faults is closed or already has an order", ErrorCode.FAULTS_ALREADY_ORDERED
+        )
     return [await _create(session, group, at, by, zone, request) for group in wanted.values()]
 
 
@@ -151,10 +154,12 @@ async def move(
         select(WorkOrder).where(WorkOrder.id == number, village_in_scope(WorkOrder.village, villages))
     )
     if order is None:
-        raise NotFoundError(f"work order {number} not found")
+        raise NotFoundError(f"work order {number} not found", ErrorCode.ORDER_NOT_FOUND)
     _check_transition(order, wanted)
     if wanted is OrderState.ASSIGNED and not (assignee or vendor or order.assignee or order.vendor):
-        raise UsageError("name a company or a person for the repair (vendor or assignee)")
+        raise UsageError(
+            "name a company or a person for the repair (vendor or assignee)", ErrorCode.ORDER_ASSIGNEE_REQUIRED
+        )
     _check_text_and_cost(wanted, text, cost)
     if wanted is OrderState.MERGED:
         await _merge(session, order, into, villages)
@@ -172,17 +177,25 @@ def _check_transition(order: WorkOrder, wanted: OrderState) -> None:
     allowed = TRANSITIONS[order.state]
     if wanted not in allowed:
         raise ConflictError(
-            f"order {order.id} is in state {order.state}; allowed next states: {', '.join(sorted(allowed)) or '(none)'}"
+            f"order {order.id} is in state {order.state}; "
+            f"allowed next states: {', '.join(sorted(allowed)) or '(none)'}",
+            ErrorCode.ORDER_STEP_REFUSED,
+            order=order.id,
+            state=order.state,
+            allowed=sorted(allowed),
         )
     if wanted is OrderState.CLOSED:
-        raise ConflictError("orders are closed automatically, two hours after the reported repair if no fault is found")
+        raise ConflictError(
+            "orders are closed automatically, two hours after the reported repair if no fault is found",
+            ErrorCode.ORDER_CLOSES_ITSELF,
+        )
 
 
 def _check_text_and_cost(wanted: OrderState, text: str, cost: float | None) -> None:
     if wanted is OrderState.REFUSED and not text:
-        raise UsageError("give a reason for the refusal (text)")
+        raise UsageError("give a reason for the refusal (text)", ErrorCode.ORDER_REASON_REQUIRED)
     if cost is not None and cost < 0:
-        raise UsageError("cost must not be negative")
+        raise UsageError("cost must not be negative", ErrorCode.ORDER_COST_NEGATIVE)
 
 
 async def _merge(session: AsyncSession, order: WorkOrder, into: int | None, villages: Villages) -> None:
@@ -193,9 +206,13 @@ async def _merge(session: AsyncSession, order: WorkOrder, into: int | None, vill
     query = select(WorkOrder).where(WorkOrder.id == into, village_in_scope(WorkOrder.village, villages))
     other = await session.scalar(query) if into else None
     if other is None or other.id == order.id or other.state in (OrderState.CLOSED, OrderState.MERGED):
-        raise UsageError("name the open order to merge into")
+        raise UsageError("name the open order to merge into", ErrorCode.ORDER_MERGE_TARGET_REQUIRED)
     if order.vendor not in ("", other.vendor):
-        raise UsageError(f"order {other.id} is another company's; assign both to the same one first")
+        raise UsageError(
+            f"order {other.id} is another company's; assign both to the same one first",
+            ErrorCode.ORDER_OF_OTHER_COMPANY,
+            order=other.id,
+        )
     order.merged_into = other.id
     for fault in await session.scalars(select(Fault).where(Fault.order == order.id)):
         fault.order = other.id

@@ -29,6 +29,7 @@ from cameras.states import StreamKind
 from cameras.tables import Camera, Stream, Village
 from core.clock import Clock
 from core.database import Database
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 from health.faults.families import chinese_name
 from health.kpi import figures
@@ -122,7 +123,7 @@ class Reports:
         async with self._database.reading() as session:
             village = await session.get(Village, code)
             if village is None:
-                raise NotFoundError(f"there is no village '{code}'")
+                raise NotFoundError(f"there is no village '{code}'", ErrorCode.VILLAGE_NOT_FOUND, village=code)
             stored = await session.get(StoredReport, (code, start.strftime("%Y-%m")))
             if stored is not None:
                 return _stored_report(stored)

@@ -5,6 +5,7 @@ The text stays searchable, because WeasyPrint embeds code points.
 
 from __future__ import annotations
 
+from core.error_codes import ErrorCode
 from core.errors import StorageError
 
 
@@ -18,10 +19,14 @@ def render_pdf(html: str) -> bytes:
     except OSError as e:
         raise StorageError(
             "PDF needs Pango; install it (apt-get install libpango-1.0-0 libpangoft2-1.0-0), "
-            "or print the page from the browser"
+            "or print the page from the browser",
+            ErrorCode.PDF_LIBRARY_MISSING,
         ) from e
     if not _has_fonts():
-        raise StorageError("PDF needs fonts and none is installed; install them (apt-get install fonts-noto-cjk)")
+        raise StorageError(
+            "PDF needs fonts and none is installed; install them (apt-get install fonts-noto-cjk)",
+            ErrorCode.PDF_FONTS_MISSING,
+        )
     content: bytes = HTML(string=html, url_fetcher=_nothing).write_pdf()
     return content
 

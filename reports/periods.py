@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from core.error_codes import ErrorCode
 from core.errors import UsageError
 
 YEARS = range(2000, 2101)  # others are typing errors
@@ -25,7 +26,7 @@ def _parsed(text: str, form: str, wanted: str, zone: ZoneInfo) -> datetime:
     try:
         found = datetime.strptime(text, form).replace(tzinfo=zone)
     except ValueError as e:
-        raise UsageError(f"'{text}' is not {wanted}") from e
+        raise UsageError(f"'{text}' is not {wanted}", ErrorCode.PERIOD_INVALID, value=text[:40]) from e
     if found.year not in YEARS:
-        raise UsageError(f"'{text}' is not {wanted}")
+        raise UsageError(f"'{text}' is not {wanted}", ErrorCode.PERIOD_INVALID, value=text[:40])
     return found

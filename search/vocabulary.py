@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from enum import IntEnum, IntFlag
 from typing import TypeVar
 
+from core.error_codes import ErrorCode
 from core.errors import UsageError
 
 _T = TypeVar("_T")
@@ -186,4 +187,9 @@ def _code_of(known: dict[str, _T], word: str, kind: str) -> _T:
     try:
         return known[word]
     except KeyError:
-        raise UsageError(f"unknown {kind} '{word[:40]}'; valid values: {', '.join(known)}") from None
+        raise UsageError(
+            f"unknown {kind} '{word[:40]}'; valid values: {', '.join(known)}",
+            ErrorCode.WORD_UNKNOWN,
+            value=word[:40],
+            allowed=list(known),
+        ) from None

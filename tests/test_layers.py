@@ -12,7 +12,8 @@ ROOT = Path(__file__).parent.parent
 # contains this table.
 LAYERS = {
     "core": (
-        "clock errors files ids intervals json_types numbers units erase executors host log_repeats secrets "
+        "clock error_codes error_parameters errors input_problems files ids intervals json_types numbers units erase "
+        "executors host log_repeats secrets "
         "settings_source tasks logs settings "
         "database_kind database_errors network database events audit accounts migrate migrations"
     ),

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.registry import lookup
 from cameras.tables import Camera
 from core.accounts.permissions import Role
+from core.error_codes import ErrorCode
 from core.errors import ForbiddenError, NotFoundError
 from core.numbers import parse_whole_number
 from search.query.filters import Filter, query_of
@@ -40,7 +41,7 @@ def village_scope(c: AnyContext, village: str | None) -> list[str] | None:
     if village is None:
         return list(c.identity.villages) if c.identity.villages is not None else None
     if not c.identity.sees_village(village):
-        raise NotFoundError("there is no such village")
+        raise NotFoundError("there is no such village", ErrorCode.VILLAGE_NOT_FOUND, village=village)
     return [village]
 
 
@@ -52,7 +53,11 @@ def check_playback(c: AnyContext, start: datetime) -> None:
     _ = c.purpose
     age = c.services.clock.now() - start
     if c.identity.role is Role.VIDEO_OFFICER and age > VIDEO_OFFICER_LIMIT + CLOCK_TOLERANCE:
-        raise ForbiddenError("video officers see the last 24 hours; ask an investigator for older footage")
+        raise ForbiddenError(
+            "video officers see the last 24 hours; ask an investigator for older footage",
+            ErrorCode.FOOTAGE_TOO_OLD_FOR_ROLE,
+            hours=round(VIDEO_OFFICER_LIMIT.total_seconds() / 3600),
+        )
 
 
 async def footage_granted(c: AnyContext, camera: str, start_us: int, end_us: int) -> bool:
@@ -73,8 +78,8 @@ def view_reason(c: AnyContext, subject: str, *, running: bool) -> str:
 async def scoped_query(c: AnyContext, session: AsyncSession, wanted: Filter) -> Query:
     """Return the search query, limited to the account's villages. Raises NotFoundError for a village outside them."""
     scope = c.identity.villages
-    if scope is not None and any(v not in scope for v in wanted.villages):
-        raise NotFoundError("there is no such village")
+    if scope is not None and (outside := [v for v in wanted.villages if v not in scope]):
+        raise NotFoundError("there is no such village", ErrorCode.VILLAGE_NOT_FOUND, village=outside[0])
     return await query_of(session, wanted, c.services.zone, scope)
 
 
@@ -90,9 +95,9 @@ async def visible_sighting(c: AnyContext, text: str) -> tuple[Sighting, CameraPl
     number = sighting_number(text)
     sighting = None if number is None else await asyncio.to_thread(c.services.sighting_store.get, number)
     if sighting is None:
-        raise NotFoundError("there is no such sighting")
+        raise NotFoundError("there is no such sighting", ErrorCode.SIGHTING_NOT_FOUND)
     async with c.services.database.reading() as session:
         place = (await camera_numbers.places(session)).get(sighting.camera)
     if place is None or not c.identity.sees_village(place.village):
-        raise NotFoundError("there is no such sighting")
+        raise NotFoundError("there is no such sighting", ErrorCode.SIGHTING_NOT_FOUND)
     return sighting, place

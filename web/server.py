@@ -101,7 +101,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
             proxies.middleware(settings.web),
             security_headers.middleware,
             limited,
-            not_found.middleware(DIST / "index.html"),
+            not_found.middleware(DIST / "index.html", refusals.error),
         ],
         client_max_size=MAX_JSON_BYTES,
     )

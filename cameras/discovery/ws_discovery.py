@@ -24,6 +24,7 @@ import psutil
 from cameras.onvif.addresses import DEFAULT_PATH, MAX_URL_CHARS, address_of, host_port
 from cameras.onvif.device import scope_value
 from cameras.onvif.soap import Node, display_text, parse
+from core.error_codes import ErrorCode
 from core.errors import ProtocolError, UsageError
 
 log = logging.getLogger(__name__)
@@ -229,10 +230,16 @@ async def sweep(
         try:
             network = ipaddress.ip_network(subnet, strict=False)
         except ValueError as e:
-            raise UsageError(f"'{subnet}' is not a subnet; write it like 10.20.3.0/24") from e
+            raise UsageError(
+                f"'{subnet}' is not a subnet; write it like 10.20.3.0/24", ErrorCode.SUBNET_INVALID, subnet=subnet
+            ) from e
         if network.num_addresses > MAX_SWEEP_ADDRESSES:
             raise UsageError(
-                f"{subnet} holds {network.num_addresses} addresses; give subnets of at most {MAX_SWEEP_ADDRESSES}"
+                f"{subnet} holds {network.num_addresses} addresses; give subnets of at most {MAX_SWEEP_ADDRESSES}",
+                ErrorCode.SUBNET_TOO_LARGE,
+                subnet=subnet,
+                count=network.num_addresses,
+                limit=MAX_SWEEP_ADDRESSES,
             )
         hosts += [str(h) for h in network.hosts()] or [str(network.network_address)]
     found = _Collector(known)

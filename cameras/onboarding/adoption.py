@@ -17,6 +17,7 @@ from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, NotFoundError
 
 ADOPTABLE = (MatchKind.NEW, MatchKind.CLONE, MatchKind.REPLACED)  # identity matches; any other device is a known camera
@@ -33,12 +34,16 @@ async def adoptable_device(session: AsyncSession, address: str, villages: Villag
     )
     found: DeviceSeen | None = await session.scalar(query)
     if found is None:
-        raise NotFoundError("device not found; run discovery first")
+        raise NotFoundError("device not found; run discovery first", ErrorCode.DEVICE_NOT_FOUND)
     for camera in await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.address.is_not(None))):
         if host_port(camera.address or "") == host_port(found.address):
             if villages is not None and camera.village not in villages:
-                raise NotFoundError("device not found; run discovery first")
-            raise ConflictError(f"camera '{camera.id}' has this address; confirm there that its device was replaced")
+                raise NotFoundError("device not found; run discovery first", ErrorCode.DEVICE_NOT_FOUND)
+            raise ConflictError(
+                f"camera '{camera.id}' has this address; confirm there that its device was replaced",
+                ErrorCode.ADDRESS_IN_USE,
+                camera=camera.id,
+            )
     return found
 
 
@@ -56,7 +61,9 @@ async def confirm_move(
         if villages is not None and device.village not in villages:
             raise ConflictError(
                 f"{address} is not in a subnet of your villages; "
-                "ask an administrator of the whole town to confirm the move"
+                "ask an administrator of the whole town to confirm the move",
+                ErrorCode.ADDRESS_OUTSIDE_VILLAGES,
+                address=address,
             )
         new_address = DiscoveredDevice(
             device.endpoint, device.address, device.url, device.name, device.hardware
@@ -92,7 +99,12 @@ async def _moved_to(session: AsyncSession, camera: Camera, address: str) -> Devi
     for device in await session.scalars(query):
         if host_port(device.address) == host_port(address):
             return device
-    raise NotFoundError(f"no device identified as '{camera.id}' was found at {address}; run discovery first")
+    raise NotFoundError(
+        f"no device identified as '{camera.id}' was found at {address}; run discovery first",
+        ErrorCode.DEVICE_NOT_IDENTIFIED,
+        camera=camera.id,
+        address=address,
+    )
 
 
 async def check_credential(session: AsyncSession, name: str | None, village: str, villages: Villages) -> None:
@@ -105,7 +117,10 @@ async def check_credential(session: AsyncSession, name: str | None, village: str
     query = select(Camera.id).where(Camera.credential == name, Camera.village == village, Camera.retired.is_(False))
     if await session.scalar(query.limit(1)) is None:
         raise NotFoundError(
-            f"there is no credential '{name}' in the village '{village}'; ask an administrator of the whole town"
+            f"there is no credential '{name}' in the village '{village}'; ask an administrator of the whole town",
+            ErrorCode.CREDENTIAL_NOT_IN_VILLAGE,
+            name=name,
+            village=village,
         )
 
 

@@ -37,6 +37,7 @@ from cameras.tables import Camera, Credential, DeviceSeen, Stream
 from core import events
 from core.clock import Clock
 from core.database import Database
+from core.error_codes import ErrorCode
 from core.errors import CameraRefused, ProtocolError
 from core.secrets import Vault
 from core.tasks import run_all
@@ -180,7 +181,9 @@ class Onboarding:
             else:
                 await self._store(session, row, found, facts)
         if other:
-            raise ProtocolError("another device answers at this camera's address; see the finding")
+            raise ProtocolError(
+                "another device answers at this camera's address; see the finding", ErrorCode.OTHER_DEVICE_ANSWERS
+            )
 
     async def _store(self, session: AsyncSession, row: Camera, found: DeviceInformation, facts: DeviceRecord) -> None:
         now = self._clock.now()

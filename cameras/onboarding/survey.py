@@ -34,6 +34,7 @@ from cameras.states import AuthMode, MatchKind, MoveObstacle
 from cameras.tables import Camera, Village
 from core.clock import Clock
 from core.database import Database
+from core.error_codes import ErrorCode
 from core.errors import CameraError, CameraRefused, UsageError
 from core.tasks import run_all
 
@@ -301,7 +302,10 @@ def _host_and_port(camera: Camera) -> tuple[str, int]:
     url = service_url(camera.address or "")
     host = host_of(url)
     if urlsplit(url).port == 0 or not host:  # an empty host would connect to this machine
-        raise UsageError("the camera's address has no valid host and port; correct it in the inventory")
+        raise UsageError(
+            "the camera's address has no valid host and port; correct it in the inventory",
+            ErrorCode.CAMERA_ADDRESS_INVALID,
+        )
     return host, int(host_port(camera.address or "").rpartition(":")[2])
 
 

@@ -26,6 +26,7 @@ from cameras.onvif.soap import Node, NotPermitted, SoapFault, envelope, fault_of
 from cameras.onvif.soap_transport import HttpReply, Listener, SoapTransport
 from cameras.states import AuthMode
 from core.clock import Clock
+from core.error_codes import ErrorCode
 from core.errors import CameraRefused, ProtocolError
 from core.network.authenticator import Authenticator
 from core.network.connect_limiter import ConnectLimiter
@@ -59,6 +60,8 @@ def http_session(budget: ConnectLimiter | None = None) -> aiohttp.ClientSession:
 
 class ServiceNotFound(ProtocolError):
     """The web server answers but has no ONVIF service at that path."""
+
+    code = ErrorCode.CAMERA_SERVICE_NOT_FOUND
 
 
 class SoapClient:
@@ -196,7 +199,7 @@ class SoapClient:
             self.mode = AuthMode.NONE
             return self._read(answer, sent=False)
         if self._login is None:
-            raise CameraRefused(NO_LOGIN)
+            raise CameraRefused(NO_LOGIN, ErrorCode.CAMERA_NEEDS_CREDENTIAL)
         node = self._read(await self._authenticated(url, body, wanted, seconds), sent=True)
         self.mode = wanted
         return node
@@ -267,7 +270,7 @@ class SoapClient:
 
     def _token(self) -> str:
         if self._login is None:
-            raise CameraRefused(NO_LOGIN)
+            raise CameraRefused(NO_LOGIN, ErrorCode.CAMERA_NEEDS_CREDENTIAL)
         user, password = self._login
         nonce = secrets.token_bytes(16)
         created = (self._clock.now() + timedelta(seconds=self.clock_offset)).strftime("%Y-%m-%dT%H:%M:%S.000Z")

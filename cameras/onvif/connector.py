@@ -15,6 +15,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.tracing import Trace
 
+from core.error_codes import ErrorCode
 from core.errors import CameraUnreachable
 from core.network.connect_limiter import ConnectLimiter, person_waits
 
@@ -25,6 +26,8 @@ INTERACTIVE_SLOT_WAIT_S = 8.0
 
 class ConnectLimitReached(CameraUnreachable):
     """The station had no free connection slot; this says nothing about the camera."""
+
+    code = ErrorCode.CAMERA_CONNECT_LIMIT
 
 
 @dataclass(slots=True)

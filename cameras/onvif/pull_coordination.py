@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from cameras.onvif.connector import ConnectLimitReached
 from cameras.onvif.soap import Node
 from core.clock import Clock
+from core.error_codes import ErrorCode
 from core.errors import CameraUnreachable
 
 SHORT_PULLS_AFTER_REQUEST_S = 30.0  # pulls stay short after another request; as long as a dome's lease (cameras.ptz)
@@ -80,7 +81,8 @@ class PullCoordination:
                 await self.lock.acquire()
         except TimeoutError:
             raise CameraUnreachable(
-                "the camera is busy with an event request and handles one request at a time; try again"
+                "the camera is busy with an event request and handles one request at a time; try again",
+                ErrorCode.CAMERA_BUSY,
             ) from None
         try:
             return await send()

@@ -16,6 +16,7 @@ from cameras.onvif.encoder_settings import EncoderSettings, encoding_element
 from cameras.onvif.namespaces import DEVICE, MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node
 from cameras.onvif.wsdl_requests import Argument
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError, ProtocolError
 
 Polygon = list[tuple[float, float]]
@@ -63,7 +64,7 @@ class CameraSettings:
         service, reply = await self._encoder_reply()
         node = next((n for n in reply.all("Configurations") if n.attribute("token") == token), None)
         if node is None:
-            raise NotFoundError(f"the camera has no encoder '{token}'")
+            raise NotFoundError(f"the camera has no encoder '{token}'", ErrorCode.CAMERA_ENCODER_NOT_FOUND)
         values = encoder_settings.read(node).merged_with(wanted)
         if service == MEDIA2:
             await self._client.call(self._services[MEDIA2], _media2_request(node, token, values))
@@ -125,7 +126,10 @@ class CameraSettings:
         camera has no media2 service: media1 has no masks.
         """
         if MEDIA2 not in self._services:
-            raise ProtocolError("the camera has no media2 service; set privacy masks on the camera's own web page")
+            raise ProtocolError(
+                "the camera has no media2 service; set privacy masks on the camera's own web page",
+                ErrorCode.CAMERA_MASKS_UNSUPPORTED,
+            )
         body = f'<GetMasks xmlns="{MEDIA2}"><ConfigurationToken>{escape(source)}</ConfigurationToken></GetMasks>'
         reply = await self._client.call(self._services[MEDIA2], body)
         found = {}

@@ -16,6 +16,7 @@ from contextlib import suppress
 
 from lxml import etree
 
+from core.error_codes import ErrorCode
 from core.errors import ProtocolError
 
 _BARE_AMPERSAND = re.compile(rb"&(?!(?:[a-zA-Z]+|#\d+|#x[0-9a-fA-F]+);)")
@@ -179,6 +180,8 @@ _PARSER = etree.XMLParser(recover=True, resolve_entities=False, no_network=True,
 class SoapFault(ProtocolError):
     """The camera answered with a fault; `codes` are the local names of its code and subcodes, outermost first."""
 
+    code = ErrorCode.CAMERA_FAULT_ANSWER
+
     def __init__(self, message: str, codes: tuple[str, ...]):
         super().__init__(message)
         self.codes = codes
@@ -186,6 +189,8 @@ class SoapFault(ProtocolError):
 
 class NotPermitted(SoapFault):
     """The camera accepts the account but does not allow it this operation."""
+
+    code = ErrorCode.CAMERA_OPERATION_NOT_PERMITTED
 
 
 def fault_of(node: Node) -> tuple[str, tuple[str, ...]]:

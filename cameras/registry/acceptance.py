@@ -22,6 +22,7 @@ from cameras.tables import Acceptance, Camera, CameraChange
 from core import events
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, ForbiddenError, UsageError
 
 
@@ -84,9 +85,16 @@ def missing_facts(camera: Camera) -> list[MissingFact]:
 def check(facts: AcceptanceFacts) -> None:
     """Raise UsageError for an unknown value."""
     if unknown := set(facts.get("places") or []) - set(ProhibitedPlace):
-        raise UsageError(f"unknown place '{sorted(unknown)[0]}'; allowed: {', '.join(ProhibitedPlace)}")
+        raise UsageError(
+            f"unknown place '{sorted(unknown)[0]}'; allowed: {', '.join(ProhibitedPlace)}",
+            ErrorCode.PLACE_UNKNOWN,
+            value=sorted(unknown)[0][:40],
+            allowed=list(ProhibitedPlace),
+        )
     if facts.get("masks") is not None and facts["masks"] not in tuple(MaskState):
-        raise UsageError(f"masks must be {' or '.join(MaskState)}")
+        raise UsageError(
+            f"masks must be {' or '.join(MaskState)}", ErrorCode.MASK_STATE_UNKNOWN, allowed=list(MaskState)
+        )
 
 
 def store_facts(session: AsyncSession, camera: Camera, facts: AcceptanceFacts, at: datetime, actor: str) -> None:
@@ -181,7 +189,12 @@ def accepted_by(found: Acceptance | None, camera: Camera) -> list[str]:
 async def propose(session: AsyncSession, camera: Camera, at: datetime, actor: str) -> None:
     """Sign first. Raises ConflictError that names the missing facts."""
     if lacks := missing_facts(camera):
-        raise ConflictError(f"{camera.id} cannot be accepted yet: {', '.join(lacks)} missing")
+        raise ConflictError(
+            f"{camera.id} cannot be accepted yet: {', '.join(lacks)} missing",
+            ErrorCode.ACCEPTANCE_INCOMPLETE,
+            camera=camera.id,
+            lacks=list(lacks),
+        )
     there = (await newest(session, [camera.id])).get(camera.id)
     if camera.accepted_at is not None or is_waiting(there, camera):
         return
@@ -203,9 +216,17 @@ async def confirm(session: AsyncSession, camera: Camera, at: datetime, actor: st
     if row is not None:
         await session.refresh(row, with_for_update=True)  # two persons may confirm at once
     if row is None or not is_waiting(row, camera):
-        raise ConflictError(f"no proposal matches the current record of {camera.id}; propose the acceptance first")
+        raise ConflictError(
+            f"no proposal matches the current record of {camera.id}; propose the acceptance first",
+            ErrorCode.ACCEPTANCE_NOT_PROPOSED,
+            camera=camera.id,
+        )
     if row.proposed_by == actor:
-        raise ForbiddenError(f"you proposed the acceptance of {camera.id}; another person must confirm it")
+        raise ForbiddenError(
+            f"you proposed the acceptance of {camera.id}; another person must confirm it",
+            ErrorCode.ACCEPTANCE_SAME_PERSON,
+            camera=camera.id,
+        )
     row.confirmed_by, row.confirmed_at = actor, at
     camera.accepted_at = at
     history.record_change(session, camera.id, at, actor, "accepted_at", None, at.isoformat())

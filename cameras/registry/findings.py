@@ -20,6 +20,7 @@ from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 
 KINDS = tuple(FindingKind)
@@ -87,7 +88,7 @@ async def accept(
     )
     row: Finding | None = await session.scalar(query)
     if row is None:
-        raise NotFoundError("open finding not found")
+        raise NotFoundError("open finding not found", ErrorCode.FINDING_NOT_FOUND)
     row.closed_at, row.closed_by = at, actor
     _announce(session, at, events.EventKind.FINDING_CLOSED, row)
     await audit_trail.record(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.states import StreamKind
 from cameras.tables import Camera, Stream, Village
 from core.accounts.scope import Villages, village_in_scope
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 
 
@@ -24,7 +25,7 @@ async def camera(session: AsyncSession, number: str, scope: Villages = None, *, 
     """Return a camera. Raises NotFoundError if there is none, it is outside the scope, or retired."""
     found = await session.get(Camera, number)
     if found is None or (scope is not None and found.village not in scope) or (found.retired and not with_retired):
-        raise NotFoundError("there is no such camera")
+        raise NotFoundError("there is no such camera", ErrorCode.CAMERA_NOT_FOUND, camera=number)
     return found
 
 

@@ -31,7 +31,9 @@ from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, NotFoundError, UsageError
+from core.input_problems import input_problems
 from core.network.authenticator import PlainPasswordLogin
 from core.secrets import Vault
 
@@ -158,12 +160,17 @@ def _check_plan(
         raise ConflictError(
             f"the file and the registry both changed {len(conflicts)} fields since the file was last applied, "
             f"the first: {conflicts[0]}; 'inventory plan' lists them; "
-            "choose with --prefer file or --prefer registry"
+            "choose with --prefer file or --prefer registry",
+            ErrorCode.INVENTORY_CONFLICT,
+            count=len(conflicts),
         )
     if len(changes.retired) > MAX_RETIRED_FRACTION * in_use and not confirm_retiring:
         raise ConflictError(
             f"this would retire {len(changes.retired)} of {in_use} cameras, which is more than 5 %: "
-            "check that the file is complete, then confirm with --really"
+            "check that the file is complete, then confirm with --really",
+            ErrorCode.TOO_MANY_RETIRED,
+            count=len(changes.retired),
+            total=in_use,
         )
 
 
@@ -215,7 +222,11 @@ async def retire(
     """
     rows = {c.id: c for c in await session.scalars(select(Camera).where(Camera.id.in_(numbers)))}
     if missing := [n for n in numbers if n not in rows]:
-        raise NotFoundError(f"there is no camera {', '.join(missing)}; 'cameras list' shows those in use")
+        raise NotFoundError(
+            f"there is no camera {', '.join(missing)}; 'cameras list' shows those in use",
+            ErrorCode.CAMERA_NOT_FOUND,
+            camera=missing[0],
+        )
     changed = [c for c in rows.values() if c.retired != retired]
     for camera in changed:
         set_retired(session, camera, at, actor, retired=retired)
@@ -254,7 +265,11 @@ async def set_password(session: AsyncSession, vault: Vault, name: str, password:
     """Seal a credential's password; cameras that refused it are tried again. Raises NotFoundError."""
     row = await session.get(Credential, name)
     if row is None:
-        raise NotFoundError(f"there is no credential '{name}'; add it to the inventory and apply that first")
+        raise NotFoundError(
+            f"there is no credential '{name}'; add it to the inventory and apply that first",
+            ErrorCode.CREDENTIAL_NOT_FOUND,
+            name=name,
+        )
     row.sealed = vault.seal(password, f"credential:{name}")
     for camera in await session.scalars(select(Camera).where(Camera.credential == name)):
         if camera.refused_at is not None:
@@ -319,7 +334,7 @@ async def check_villages(session: AsyncSession, codes: Sequence[str], villages: 
         )
     )
     if missing := [v for v in codes if v not in known]:
-        raise NotFoundError(f"there is no village '{missing[0]}'")
+        raise NotFoundError(f"there is no village '{missing[0]}'", ErrorCode.VILLAGE_NOT_FOUND, village=missing[0])
 
 
 def watched_stream(camera: Camera) -> Stream | None:
@@ -349,9 +364,13 @@ async def add_discovered_camera(
 ) -> Camera:
     """Add a camera that discovery found. Raises NotFoundError for an unknown village or credential."""
     if await session.get(Village, village) is None:
-        raise NotFoundError(f"there is no village '{village}'")
+        raise NotFoundError(f"there is no village '{village}'", ErrorCode.VILLAGE_NOT_FOUND, village=village)
     if credential is not None and await session.get(Credential, credential) is None:
-        raise NotFoundError(f"there is no credential '{credential}'; add it to the inventory first")
+        raise NotFoundError(
+            f"there is no credential '{credential}'; add it to the inventory first",
+            ErrorCode.CREDENTIAL_NOT_FOUND,
+            name=credential,
+        )
     number = free_id(set(await session.scalars(select(Camera.id))), village)
     entry = CameraEntry(id=number, name=name, village=village, address=address, credential=credential)
     return await add_camera(session, entry)
@@ -365,9 +384,13 @@ def change_profile(
         profile = profile_of(entry_of(camera).model_copy(update=facts))
         entry = CameraEntry.model_validate({**profile, "id": camera.id, "name": camera.name, "village": camera.village})
     except ValidationError as e:
-        raise UsageError("; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}" for x in e.errors()[:3])) from e
+        raise UsageError(
+            "; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}" for x in e.errors()[:3]),
+            ErrorCode.CAMERA_ENTRY_INVALID,
+            fields=input_problems(e),
+        ) from e
     if sentence := retention_error(camera.id, entry.retention_days, entry.legal_class):
-        raise UsageError(sentence)
+        raise UsageError(sentence, ErrorCode.CAMERA_RETENTION_TOO_SHORT, camera=camera.id)
     before = acceptance.signed_facts(camera)
     history.record_changes(session, camera.id, at, actor, camera.profile, profile)
     camera.profile = profile

@@ -38,6 +38,7 @@ from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import Clock
 from core.database import Database
+from core.error_codes import ErrorCode
 from core.errors import (
     CameraDeclined,
     CameraError,
@@ -204,9 +205,13 @@ class CredentialRotation:
             camera = await session.get(Camera, number)
             login = await registry.login(session, self._vault, camera.credential) if camera else None
         if camera is None or camera.address is None:
-            raise NotFoundError(f"there is no camera '{number}' with an address")
+            raise NotFoundError(
+                f"there is no camera '{number}' with an address", ErrorCode.CAMERA_HAS_NO_ADDRESS, camera=number
+            )
         if login is None or camera.refused_at is not None:
-            raise ConflictError(f"{number} has no working credential; set one first")
+            raise ConflictError(
+                f"{number} has no working credential; set one first", ErrorCode.CAMERA_HAS_NO_CREDENTIAL, camera=number
+            )
         client, url = await self._onboarding.clients.get(camera), service_url(camera.address)
         name = ACCOUNT_NAMES[1] if login[0] == ACCOUNT_NAMES[0] else ACCOUNT_NAMES[0]
         try:
@@ -234,7 +239,7 @@ class CredentialRotation:
                 if (length, signs) == PASSWORD_FORMATS[-1] or not any("password" in code.lower() for code in e.codes):
                     raise
         if name not in await users(client, url):
-            raise CameraError("the camera reported success but created no account")
+            raise CameraError("the camera reported success but created no account", ErrorCode.OWN_CAMERA_ACCOUNT_FAILED)
         return secret
 
     async def _test_account(self, delivered: SoapClient, url: str, camera: Camera, login: tuple[str, str]) -> None:
@@ -254,7 +259,10 @@ class CredentialRotation:
             if not await self._is_in_use(camera.id, login[0]):
                 with contextlib.suppress(CameraError):
                     await wsdl_requests.call(delivered, url, DEVICE, "DeleteUsers", Username=[login[0]])
-            raise CameraError(f"the camera created the account but refuses it{': ' + str(e) if e.args else ''}") from e
+            raise CameraError(
+                f"the camera created the account but refuses it{': ' + str(e) if e.args else ''}",
+                ErrorCode.OWN_CAMERA_ACCOUNT_FAILED,
+            ) from e
 
     async def _is_in_use(self, number: str, name: str) -> bool:
         """Return whether the camera's credential already has that user name.

@@ -24,6 +24,7 @@ from cameras.states import FindingKind
 from cameras.tables import Camera
 from core.clock import Clock
 from core.database import Database
+from core.error_codes import ErrorCode
 from core.errors import UsageError
 from core.tasks import run_all
 
@@ -89,7 +90,9 @@ class ExposureScan:
     async def _scan_host(self, host: str, open_ports: Sequence[int]) -> ExposedServices:
         """Scan one host, of which the TCP ports `there` are open. Raises UsageError if the host is empty."""
         if not host:  # an empty host would connect to this machine
-            raise UsageError("the camera's address has no host; correct it in the inventory")
+            raise UsageError(
+                "the camera's address has no host; correct it in the inventory", ErrorCode.CAMERA_ADDRESS_INVALID
+            )
         return ExposedServices(
             telnet=[p for p in open_ports if p in self._telnet],
             upnp=await answers_upnp(host, self._upnp),

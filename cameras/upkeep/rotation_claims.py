@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from core.error_codes import ErrorCode
 from core.errors import ConflictError
 from core.network.shared_locks import SharedLocks
 
@@ -19,6 +20,8 @@ FILE_NAME = "accounts.lock"  # in the data folder
 
 class AccountClaimed(ConflictError):
     """Another process is changing this camera's account; this is not an error."""
+
+    code = ErrorCode.OWN_CAMERA_ACCOUNT_BUSY
 
 
 @asynccontextmanager
@@ -30,7 +33,10 @@ async def claim(folder: Path, camera: str) -> AsyncIterator[None]:
         locks = await asyncio.to_thread(SharedLocks, folder / FILE_NAME)
         taken = locks.lock(byte)
     except OSError as e:
-        raise ConflictError(f"{folder / FILE_NAME} cannot be locked ({e.strerror}); check the data folder") from e
+        raise ConflictError(
+            f"{folder / FILE_NAME} cannot be locked ({e.strerror}); check the data folder",
+            ErrorCode.OWN_CAMERA_ACCOUNT_BUSY,
+        ) from e
     if not taken:
         raise AccountClaimed(f"another process is changing the account of {camera}; try again in a minute")
     try:

@@ -13,6 +13,7 @@ from core import events
 from core.accounts.scope import village_in_scope
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, NotFoundError, UsageError
 
 RUNNING = (AlertState.NEW, AlertState.DISPATCHED, AlertState.ACKED)  # somebody still has to act on it
@@ -28,7 +29,7 @@ async def get(
         query = query.where(Alert.state.in_(states))
     alert: Alert | None = await session.scalar(query)
     if alert is None:
-        raise NotFoundError("there is no such alert")
+        raise NotFoundError("there is no such alert", ErrorCode.ALERT_NOT_FOUND)
     return alert
 
 
@@ -103,9 +104,12 @@ async def add(
 async def dispatch(session: AsyncSession, now: datetime, actor: str, alert: Alert, *, reason: str = "") -> None:
     """Dispatch an alert to the patrol officers. Raises ConflictError."""
     if alert.state is not AlertState.NEW:
-        raise ConflictError("this alert was already confirmed or rejected")
+        raise ConflictError("this alert was already confirmed or rejected", ErrorCode.ALERT_ALREADY_DECIDED)
     if not (await session.get_one(WatchSubject, alert.subject)).is_active(now):
-        raise ConflictError("its subject is no longer on the watch list; renew the subject or reject the alert")
+        raise ConflictError(
+            "its subject is no longer on the watch list; renew the subject or reject the alert",
+            ErrorCode.ALERT_SUBJECT_ENDED,
+        )
     alert.state, alert.confirmed_by, alert.confirmed_at = AlertState.DISPATCHED, actor, now
     events.append(
         session, now, events.EventKind.ALERT_DISPATCHED, village=alert.village, camera=alert.camera, alert=alert.id
@@ -119,7 +123,7 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, alert: Alert
         await dispatch(session, now, actor, alert)
         return
     if alert.state is not AlertState.NEW:
-        raise ConflictError("this alert was already confirmed or rejected")
+        raise ConflictError("this alert was already confirmed or rejected", ErrorCode.ALERT_ALREADY_DECIDED)
     alert.state, alert.confirmed_by, alert.confirmed_at = AlertState.REJECTED, actor, now
     events.append(
         session, now, events.EventKind.ALERT_REJECTED, village=alert.village, camera=alert.camera, alert=alert.id
@@ -129,10 +133,11 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, alert: Alert
 
 async def acknowledge(session: AsyncSession, now: datetime, actor: str, alert: Alert) -> None:
     """Let an officer take a dispatched alert. Raises ConflictError."""
+    if alert.acked_by:
+        sentence = f"this alert was taken by {alert.acked_by}"
+        raise ConflictError(sentence, ErrorCode.ALERT_TAKEN, account=alert.acked_by)
     if alert.state is not AlertState.DISPATCHED:
-        raise ConflictError(
-            f"this alert was taken by {alert.acked_by}" if alert.acked_by else "this alert was not dispatched"
-        )
+        raise ConflictError("this alert was not dispatched", ErrorCode.ALERT_NOT_DISPATCHED)
     alert.state, alert.acked_by, alert.acked_at = AlertState.ACKED, actor, now
     events.append(
         session, now, events.EventKind.ALERT_ACKED, village=alert.village, camera=alert.camera, alert=alert.id, by=actor
@@ -143,9 +148,11 @@ async def acknowledge(session: AsyncSession, now: datetime, actor: str, alert: A
 async def answer(session: AsyncSession, now: datetime, actor: str, alert: Alert, result: str, note: str = "") -> None:
     """Record the result of an alert, given by the officer who took it. Raises UsageError, ConflictError."""
     if result not in list(AlertAnswer):
-        raise UsageError(f"an answer is one of: {', '.join(AlertAnswer)}")
+        raise UsageError(
+            f"an answer is one of: {', '.join(AlertAnswer)}", ErrorCode.ALERT_ANSWER_UNKNOWN, allowed=list(AlertAnswer)
+        )
     if alert.state is not AlertState.ACKED or alert.acked_by != actor:
-        raise ConflictError("only the officer who took the alert may answer it, once")
+        raise ConflictError("only the officer who took the alert may answer it, once", ErrorCode.ALERT_ANSWER_REFUSED)
     alert.state, alert.answer, alert.note = AlertState.ANSWERED, AlertAnswer(result), note[:400]
     alert.answered_by, alert.answered_at = actor, now
     events.append(

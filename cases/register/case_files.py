@@ -16,6 +16,7 @@ from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, NotFoundError, UsageError
 from nvr.archive.retention import holds
 from nvr.tables import Hold
@@ -25,7 +26,7 @@ async def case_of(session: AsyncSession, number: int, scope: Villages) -> Case:
     """Return a case within an account's villages. Raises NotFoundError, also for one outside them."""
     row = await session.scalar(select(Case).where(Case.id == number, village_in_scope(Case.village, scope)))
     if row is None:
-        raise NotFoundError("there is no such case")
+        raise NotFoundError("there is no such case", ErrorCode.CASE_NOT_FOUND)
     return row
 
 
@@ -46,10 +47,13 @@ async def open_case(
     """
     village = village if village is not None or scope is None or len(scope) != 1 else scope[0]
     if village is None and scope is not None:
-        raise UsageError("name the case's village; only an account for the whole town may open a town-wide case")
+        raise UsageError(
+            "name the case's village; only an account for the whole town may open a town-wide case",
+            ErrorCode.CASE_VILLAGE_REQUIRED,
+        )
     check_villages(None if village is None else [village], scope)
     if await session.scalar(select(Case.id).where(Case.number == number, Case.village == village)):
-        raise ConflictError(f"there is a case '{number}' already")
+        raise ConflictError(f"there is a case '{number}' already", ErrorCode.CASE_NUMBER_EXISTS, number=number)
     row = Case(number=number, title=title, village=village, opened_at=at, opened_by=actor)
     session.add(row)
     await session.flush()
@@ -64,9 +68,9 @@ def check_villages(wanted: Villages, scope: Villages) -> None:
     village.
     """
     if wanted is not None and not wanted:
-        raise UsageError("name at least one village")
+        raise UsageError("name at least one village", ErrorCode.CASE_VILLAGES_REQUIRED)
     if scope is not None and (outside := [v for v in wanted or () if v not in scope]):
-        raise NotFoundError(f"there is no village '{outside[0]}'")
+        raise NotFoundError(f"there is no village '{outside[0]}'", ErrorCode.VILLAGE_NOT_FOUND, village=outside[0])
 
 
 async def close(
@@ -78,14 +82,16 @@ async def close(
     """
     row = await case_of(session, number, scope)
     if row.closed_at is not None:
-        raise ConflictError("this case is closed already")
+        raise ConflictError("this case is closed already", ErrorCode.CASE_CLOSED_ALREADY)
     wanted = select(WatchSubject.id).where(
         WatchSubject.case == number,
         WatchSubject.state.in_((SubjectState.ACTIVE, SubjectState.PROPOSED)),
         WatchSubject.expires_at > at,
     )
     if await session.scalar(wanted.limit(1)) is not None:
-        raise ConflictError("this case still has subjects on the watch list; take them off first")
+        raise ConflictError(
+            "this case still has subjects on the watch list; take them off first", ErrorCode.CASE_HAS_SUBJECTS
+        )
     row.closed_at, row.closed_by = at, actor
     await audit_trail.record(session, at, actor, AuditAction.CASE_CLOSE, row.number, reason=reason, case=row.id)
     await holds.limit_to_closed_case(session, at, row.id, actor, reason)
@@ -112,13 +118,15 @@ async def hold(
     """
     row = await session.scalar(select(Camera).where(Camera.id == camera, village_in_scope(Camera.village, scope)))
     if row is None:
-        raise NotFoundError("there is no such camera")
+        raise NotFoundError("there is no such camera", ErrorCode.CAMERA_NOT_FOUND, camera=camera)
     if case is not None:
         found = await case_of(session, case, scope)
         if found.closed_at is not None:
-            raise ConflictError("this case is closed; open another one, or hold the footage for another reason")
+            raise ConflictError(
+                "this case is closed; open another one, or hold the footage for another reason", ErrorCode.CASE_CLOSED
+            )
         if found.village is not None and found.village != row.village:
-            raise ConflictError("this case is of another village than the camera")
+            raise ConflictError("this case is of another village than the camera", ErrorCode.CASE_OF_OTHER_VILLAGE)
     return await holds.add(
         session,
         at,
@@ -141,7 +149,7 @@ async def hold_of(session: AsyncSession, number: int, scope: Villages) -> Hold:
     )
     row: Hold | None = await session.scalar(query)
     if row is None:
-        raise NotFoundError("there is no such hold")
+        raise NotFoundError("there is no such hold", ErrorCode.HOLD_NOT_FOUND)
     return row
 
 

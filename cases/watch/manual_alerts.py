@@ -14,6 +14,7 @@ from core import events
 from core.accounts.scope import Villages
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ConflictError
 
 MANUAL_SIGHTING = 0  # instead of a sighting's number, for an alert that a person raised
@@ -36,9 +37,9 @@ async def raise_manual_alert(
     """
     row = await subject_of(session, subject, scope)
     if not row.is_active(now):
-        raise ConflictError("this subject is not on the watch list now")
+        raise ConflictError("this subject is not on the watch list now", ErrorCode.SUBJECT_NOT_ACTIVE)
     if row.villages is not None and camera.village not in row.villages:
-        raise ConflictError("this subject is not looked for in that village")
+        raise ConflictError("this subject is not looked for in that village", ErrorCode.SUBJECT_NOT_IN_VILLAGE)
     alert = await alerts.add(
         session, now, row, sighting=MANUAL_SIGHTING, camera=camera.id, village=camera.village, at_us=at_us,
         thumbnail=thumbnail,

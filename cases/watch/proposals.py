@@ -18,6 +18,7 @@ from core import events
 from core.accounts.scope import Villages, covers
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, ForbiddenError, UsageError
 from search import vocabulary
 
@@ -61,12 +62,15 @@ async def propose(
             vocabulary.colour(colour)
     check_end(at, expires_at)
     if not any((upper, lower, example)):
-        raise UsageError("add a colour or a picture; the class alone matches everybody")
+        raise UsageError("add a colour or a picture; the class alone matches everybody", ErrorCode.SUBJECT_TOO_GENERAL)
     found = await case_of(session, case, scope)
     if found.closed_at is not None:
-        raise ConflictError("this case is closed; open another one")
+        raise ConflictError("this case is closed; open another one", ErrorCode.CASE_CLOSED)
     if villages is None and scope is not None:
-        raise UsageError("name the villages; only an account for the whole town may search all villages")
+        raise UsageError(
+            "name the villages; only an account for the whole town may search all villages",
+            ErrorCode.SUBJECT_VILLAGES_REQUIRED,
+        )
     check_villages(villages, scope)
     row = WatchSubject(
         case=case, title=title, cls=cls, upper=upper, lower=lower, villages=villages, reason=reason,
@@ -100,11 +104,11 @@ async def approve(
     """
     row = await _deciding(session, subject, scope, "decide")
     if row.state is not SubjectState.PROPOSED:
-        raise ConflictError("this proposal was already decided")
+        raise ConflictError("this proposal was already decided", ErrorCode.PROPOSAL_DECIDED)
     if row.proposed_by == actor:
-        raise ForbiddenError("a second person must decide on this proposal")
+        raise ForbiddenError("a second person must decide on this proposal", ErrorCode.SECOND_PERSON_REQUIRED)
     if yes and row.expires_at <= at:
-        raise ConflictError("this proposal has expired; propose it again")
+        raise ConflictError("this proposal has expired; propose it again", ErrorCode.PROPOSAL_EXPIRED)
     row.state = SubjectState.ACTIVE if yes else SubjectState.REFUSED
     row.approved_by, row.approved_at, row.auto_dispatch = actor, at, yes and auto_dispatch
     row.look_back_to, row.looked_back_at = at - BEFORE_APPROVAL if yes else None, None
@@ -131,7 +135,7 @@ async def end_subject(
     """
     row = await _deciding(session, subject, scope, "end it")
     if row.state not in (SubjectState.ACTIVE, SubjectState.PROPOSED):
-        raise ConflictError("this subject is not on the watch list")
+        raise ConflictError("this subject is not on the watch list", ErrorCode.SUBJECT_NOT_ACTIVE)
     row.state, row.ended_by, row.ended_at = SubjectState.ENDED, actor, at
     announce(session, at, events.EventKind.WATCH_ENDED, row)
     await audit_trail.record(session, at, actor, AuditAction.WATCH_END, str(subject), reason=reason)
@@ -153,9 +157,9 @@ async def renew(
     """
     row = await _deciding(session, subject, scope, "renew it")
     if row.proposed_by == actor:
-        raise ForbiddenError("a second person must decide on this proposal")
+        raise ForbiddenError("a second person must decide on this proposal", ErrorCode.SECOND_PERSON_REQUIRED)
     if row.state is not SubjectState.ACTIVE:
-        raise ConflictError("only an approved subject is renewed; propose it again")
+        raise ConflictError("only an approved subject is renewed; propose it again", ErrorCode.SUBJECT_NOT_RENEWABLE)
     check_end(at, expires_at)
     before, row.expires_at = row.expires_at, expires_at
     row.approved_by, row.approved_at = actor, at
@@ -183,7 +187,7 @@ async def look_back(
     """
     row = await _deciding(session, subject, scope, "request it")
     if not row.is_active(at):
-        raise ConflictError("this subject is not on the watch list now")
+        raise ConflictError("this subject is not on the watch list now", ErrorCode.SUBJECT_NOT_ACTIVE)
     back_to = at - timedelta(hours=hours)
     if row.look_back_to is None:
         row.look_back_to, row.looked_back_at = back_to, None
@@ -198,7 +202,9 @@ async def look_back(
 def check_end(at: datetime, expires_at: datetime) -> None:
     """Raise UsageError for an expiry that is past or more than 30 days away."""
     if not at < expires_at <= at + MAX_WATCH_DURATION:
-        raise UsageError("a subject expires within 30 days; renew it when it is still needed")
+        raise UsageError(
+            "a subject expires within 30 days; renew it when it is still needed", ErrorCode.SUBJECT_EXPIRY_TOO_LATE
+        )
 
 
 def announce(session: AsyncSession, at: datetime, kind: events.EventKind, row: WatchSubject) -> None:
@@ -212,6 +218,7 @@ async def _deciding(session: AsyncSession, subject: int, scope: Villages, deed: 
     row = await subject_of(session, subject, scope)
     if not covers(scope, row.villages):
         raise ForbiddenError(
-            f"this subject is also looked for outside your villages; an account that sees all of them must {deed}"
+            f"this subject is also looked for outside your villages; an account that sees all of them must {deed}",
+            ErrorCode.SUBJECT_OUTSIDE_VILLAGES,
         )
     return row

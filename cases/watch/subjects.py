@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.tables import SubjectState, WatchSubject
 from core.accounts.scope import Villages, overlaps, villages_overlap_scope
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 
 
@@ -17,7 +18,7 @@ async def subject_of(session: AsyncSession, number: int, scope: Villages) -> Wat
     """Return a subject that is looked for in one of an account's villages. Raises NotFoundError, also for others."""
     row = await session.get(WatchSubject, number)
     if row is None or not overlaps(scope, row.villages):
-        raise NotFoundError("there is no such subject")
+        raise NotFoundError("there is no such subject", ErrorCode.SUBJECT_NOT_FOUND)
     return row
 
 

@@ -23,6 +23,7 @@ from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import Clock
 from core.database import Database
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
 from core.json_types import JsonInput
 
@@ -117,9 +118,9 @@ class Accounts:
         async with self._database.reading() as session:
             stored = await session.scalar(select(User.password_hash).where(User.id == identity.user_id))
         if not await self.passwords.verify(stored, old):
-            raise ForbiddenError("the present password is wrong")
+            raise ForbiddenError("the present password is wrong", ErrorCode.PRESENT_PASSWORD_WRONG)
         if old == new:
-            raise UsageError("the new password is the present one; choose another")
+            raise UsageError("the new password is the present one; choose another", ErrorCode.PASSWORD_UNCHANGED)
         password_hash = await self.passwords.hash(new)
         async with self._database.session() as session:
             user = await session.scalar(select(User).where(User.id == identity.user_id).with_for_update())
@@ -127,7 +128,7 @@ class Accounts:
             # Hashing takes a while: someone who knows the old password must not undo a reset or a disabling made
             # meanwhile.
             if user is None or user.disabled or user.password_hash != stored:
-                raise ForbiddenError(SESSION_CHANGED_MESSAGE)
+                raise ForbiddenError(SESSION_CHANGED_MESSAGE, ErrorCode.SESSION_CHANGED)
             user.password_hash, user.must_change = password_hash, False
             await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
             await audit_trail.record(session, self._clock.now(), user.name, AuditAction.USER_PASSWORD, user.name)
@@ -163,7 +164,11 @@ class Accounts:
             if not before:
                 return {}
             if had_administrator and not any(u.is_administrator for u in everyone.values()):
-                raise ConflictError(f"'{name}' is the last enabled administrator; add or enable another one first")
+                raise ConflictError(
+                    f"'{name}' is the last enabled administrator; add or enable another one first",
+                    ErrorCode.LAST_ADMINISTRATOR,
+                    account=name,
+                )
             await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
             changed = {field: wanted[field] for field in before}
             now = self._clock.now()
@@ -211,12 +216,16 @@ def _apply(user: User, wanted: dict[str, JsonInput]) -> dict[str, JsonInput]:
 async def _refuse_used_name(session: AsyncSession, name: str) -> None:
     if await session.scalar(select(User.id).where(User.name == name)):
         raise ConflictError(
-            f"user '{name}' already exists; choose another name, or set a new password with 'user password'"
+            f"user '{name}' already exists; choose another name, or set a new password with 'user password'",
+            ErrorCode.ACCOUNT_EXISTS,
+            account=name,
         )
 
 
 def _not_found(name: str) -> NotFoundError:
-    return NotFoundError(f"user '{name}' not found; 'user list' shows all accounts")
+    return NotFoundError(
+        f"user '{name}' not found; 'user list' shows all accounts", ErrorCode.ACCOUNT_NOT_FOUND, account=name
+    )
 
 
 async def _user_by_name(session: AsyncSession, name: str) -> User:

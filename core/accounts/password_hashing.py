@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from core.accounts.account_rules import check_password
+from core.error_codes import ErrorCode
 from core.errors import TooManyError
 from core.executors import Executor
 
@@ -29,7 +30,7 @@ class PasswordHashing:
         Raises TooManyError if MAX_HASHES_WAITING checks are waiting already.
         """
         if self._waiting >= MAX_HASHES_WAITING:
-            raise TooManyError("too many sign-ins at the moment; try again in a few seconds")
+            raise TooManyError("too many sign-ins at the moment; try again in a few seconds", ErrorCode.SIGN_IN_BUSY)
         self._waiting += 1
         try:
             return await self._executor.run(_passwords().verify_password, stored, password)

@@ -20,6 +20,7 @@ from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import Clock
 from core.database import Database, deleted_rows
+from core.error_codes import ErrorCode
 from core.errors import ForbiddenError
 
 MAX_SESSION_AGE = timedelta(hours=12)
@@ -140,7 +141,7 @@ class AccountSessions:
         async with self._database.session() as session:
             row = await session.get(SignIn, fingerprint(token))
             if row is None:
-                raise ForbiddenError(SESSION_CHANGED_MESSAGE)
+                raise ForbiddenError(SESSION_CHANGED_MESSAGE, ErrorCode.SESSION_CHANGED)
             row.purpose = purpose
             await audit_trail.record(
                 session, self._clock.now(), actor, AuditAction.SESSION_PURPOSE, actor, reason=purpose
@@ -172,7 +173,7 @@ async def require_open_session(session: AsyncSession, identity: Identity | None)
         return
     its = SignIn.user_id == identity.user_id, SignIn.token_hash.startswith(identity.session, autoescape=True)
     if not identity.session or not await session.scalar(select(SignIn.user_id).where(*its).limit(1)):
-        raise ForbiddenError(SESSION_CHANGED_MESSAGE)
+        raise ForbiddenError(SESSION_CHANGED_MESSAGE, ErrorCode.SESSION_CHANGED)
 
 
 def _villages(user: User) -> tuple[str, ...] | None:

@@ -26,6 +26,7 @@ from core.audit.actions import AuditAction
 from core.clock import Clock
 from core.database import Base, Database, deleted_rows
 from core.database_kind import DatabaseKind
+from core.error_codes import ErrorCode
 from core.errors import ForbiddenError, TooManyError
 
 ATTEMPTS_BEFORE_WAIT = 5
@@ -101,7 +102,7 @@ class SignInService:
         good = await self._accounts.passwords.verify(user.password_hash if user else None, password)
         if user is None or user.disabled or not good:
             await self._refuse(name)
-            raise ForbiddenError(REFUSED_MESSAGE)
+            raise ForbiddenError(REFUSED_MESSAGE, ErrorCode.SIGN_IN_REFUSED)
         token, device = (
             secrets.token_urlsafe(32),
             device if counted.startswith("device ") else secrets.token_urlsafe(32),
@@ -110,7 +111,9 @@ class SignInService:
         async with self._database.session() as session:
             row = await session.scalar(select(User).where(User.id == user.id).with_for_update())
             if row is None or row.disabled or row.password_hash != user.password_hash:
-                raise ForbiddenError(REFUSED_MESSAGE)  # changed while the password was checked
+                raise ForbiddenError(
+                    REFUSED_MESSAGE, ErrorCode.SIGN_IN_REFUSED
+                )  # changed while the password was checked
             await _reset_attempts(session, name, counted, now)
             if not counted.startswith("device "):
                 session.add(
@@ -198,7 +201,9 @@ class SignInService:
 def _wait_error(left: timedelta) -> TooManyError:
     minutes = math.ceil(left.total_seconds() / 60)
     sentence = f"too many tries for this name from here; try again in {minutes} min"
-    return TooManyError(sentence, retry_after_s=math.ceil(left.total_seconds()))
+    return TooManyError(
+        sentence, ErrorCode.SIGN_IN_ATTEMPTS, minutes=minutes, retry_after_s=math.ceil(left.total_seconds())
+    )
 
 
 def device_source(token: str) -> str:

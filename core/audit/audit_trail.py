@@ -25,6 +25,7 @@ from core.audit.actions import AuditAction
 from core.clock import to_microseconds
 from core.database import AUDIT_KEY, Base
 from core.database_kind import DatabaseKind
+from core.error_codes import ErrorCode
 from core.errors import StorageError
 from core.events import BigId
 from core.json_types import JsonInput
@@ -123,7 +124,10 @@ async def record(
     """
     key = session.info.get(AUDIT_KEY)
     if not key:
-        raise StorageError("the audit trail cannot be written: the database is open without the station's audit key")
+        raise StorageError(
+            "the audit trail cannot be written: the database is open without the station's audit key",
+            ErrorCode.AUDIT_KEY_MISSING,
+        )
     if CLIENT_ADDRESS.get():
         data = {**data, "client": CLIENT_ADDRESS.get()}
     if DatabaseKind.of_session(session) is DatabaseKind.POSTGRESQL:

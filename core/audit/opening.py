@@ -12,6 +12,7 @@ from core.audit.actions import AuditAction
 from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, StorageError
 
 
@@ -32,7 +33,8 @@ async def load_or_create_key(database_url: str, data_dir: Path) -> bytes:
     if keyed:
         raise StorageError(
             f"{data_dir / audit_key.NAME} is missing; it seals the audit trail. Restore it from the backup, or "
-            "create a new key, with which existing rows cannot be verified: minwang audit new-key --reason …"
+            "create a new key, with which existing rows cannot be verified: minwang audit new-key --reason …",
+            ErrorCode.AUDIT_KEY_MISSING,
         )
     return await asyncio.to_thread(audit_key.create, data_dir)
 

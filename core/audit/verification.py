@@ -27,6 +27,7 @@ from core.audit.audit_trail import GENESIS, AuditRow, StoredRow
 from core.clock import Clock
 from core.database import Database
 from core.database_kind import DatabaseKind
+from core.error_codes import ErrorCode
 from core.errors import StorageError
 from core.files import write_atomic
 from core.tasks import spawn
@@ -326,7 +327,9 @@ class Verifier:
 
     def _key(self) -> bytes:
         if self._database.audit_key is None:
-            raise StorageError("the audit trail cannot be verified: the station's audit key is not there")
+            raise StorageError(
+                "the audit trail cannot be verified: the station's audit key is not there", ErrorCode.AUDIT_KEY_MISSING
+            )
         return self._database.audit_key
 
 

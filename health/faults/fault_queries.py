@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
 from core.accounts.scope import Villages, village_in_scope
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 from health.faults.state_machine import LIVE_STATES, OPEN_STATES
 from health.tables import Fault
@@ -49,7 +50,7 @@ async def by_numbers(session: AsyncSession, numbers: Sequence[int], scope: Villa
     )
     found = list(await session.scalars(query.order_by(Fault.id)))
     if len(found) < len(set(numbers)):
-        raise NotFoundError("there is no such fault")
+        raise NotFoundError("there is no such fault", ErrorCode.FAULT_NOT_FOUND)
     return found
 
 

@@ -11,6 +11,7 @@ from cameras.tables import Camera
 from core.accounts.scope import Villages
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError, UsageError
 from health.tables import Maintenance
 
@@ -37,13 +38,13 @@ async def begin(
     Raises NotFoundError, and UsageError unless exactly one of camera and village is named.
     """
     if (camera is None) == (village is None):
-        raise UsageError("name a camera or a village")
+        raise UsageError("name a camera or a village", ErrorCode.MAINTENANCE_TARGET_REQUIRED)
     row = Maintenance(
         camera=camera, village=village, start=now, until=now + timedelta(hours=hours), reason=reason, by=actor
     )
     where = await _village_of(session, row)
     if not where or not _sees(scope, where):
-        raise NotFoundError("there is no such camera or village")
+        raise NotFoundError("there is no such camera or village", ErrorCode.CAMERA_OR_VILLAGE_NOT_FOUND)
     session.add(row)
     await session.flush()
     await audit_trail.record(session, now, actor, AuditAction.MAINTENANCE_BEGIN, camera or where, hours=hours)
@@ -54,7 +55,7 @@ async def end(session: AsyncSession, now: datetime, actor: str, number: int, sco
     """End maintenance before its time. Raises NotFoundError, also outside the scope."""
     row = await session.get(Maintenance, number)
     if row is None or not _sees(scope, await _village_of(session, row)):
-        raise NotFoundError("maintenance not found")
+        raise NotFoundError("maintenance not found", ErrorCode.MAINTENANCE_NOT_FOUND)
     row.until = min(row.until, now)
     await audit_trail.record(session, now, actor, AuditAction.MAINTENANCE_END, str(row.id))
 

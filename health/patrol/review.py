@@ -20,6 +20,7 @@ from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError, UsageError
 from health.faults.families import FAMILIES, PICTURE_FAMILIES
 from health.faults.state_machine import LIVE_STATES, FaultState
@@ -64,7 +65,11 @@ async def record_verdict(
     inspections to the baseline. Returns the fault for FAULTY. Raises UsageError.
     """
     if verdict is ReviewAnswer.FAULTY and family not in PICTURE_FAMILIES:
-        raise UsageError(f"name the fault family: {', '.join(PICTURE_FAMILIES)}")
+        raise UsageError(
+            f"name the fault family: {', '.join(PICTURE_FAMILIES)}",
+            ErrorCode.FAMILY_REQUIRED,
+            allowed=list(PICTURE_FAMILIES),
+        )
     live: dict[str, Fault] = {
         f.family: f
         for f in await session.scalars(
@@ -158,5 +163,5 @@ async def camera_of(session: AsyncSession, number: str) -> Camera:
     """Return a camera that is in use. Raises NotFoundError."""
     camera = await session.get(Camera, number)
     if camera is None or camera.retired:
-        raise NotFoundError(f"camera '{number}' not found")
+        raise NotFoundError(f"camera '{number}' not found", ErrorCode.CAMERA_NOT_FOUND, camera=number)
     return camera

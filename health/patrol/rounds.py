@@ -15,6 +15,7 @@ from cameras.tables import Camera
 from core import events
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ConflictError
 from health.tables import PatrolRound, RoundScope
 
@@ -35,7 +36,11 @@ async def request(session: AsyncSession, at: datetime, by: str, scope: RoundScop
             return waiting
         own = waiting if waiting.asked_by == by else own
     if own is not None:
-        raise ConflictError(f"your round {own.id} has not started yet; request another one after it starts")
+        raise ConflictError(
+            f"your round {own.id} has not started yet; request another one after it starts",
+            ErrorCode.ROUND_WAITING,
+            round=own.id,
+        )
     row = PatrolRound(asked_at=at, asked_by=by, scope=wanted)
     session.add(row)
     await session.flush()

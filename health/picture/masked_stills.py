@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from core.error_codes import ErrorCode
 from core.errors import UsageError
 
 WIDTH = 192  # pixels: enough to see whether a lens is clean and where it points, too few to recognise a person
@@ -19,7 +20,7 @@ def masked(jpeg: bytes, masks: Sequence[Sequence[Sequence[float]]]) -> bytes:
     """
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
-        raise UsageError("the stored picture cannot be decoded")
+        raise UsageError("the stored picture cannot be decoded", ErrorCode.STORED_PICTURE_UNREADABLE)
     height = max(1, round(picture.shape[0] * WIDTH / picture.shape[1]))
     small = cv2.resize(picture, (WIDTH, height), interpolation=cv2.INTER_AREA)
     for polygon in masks:

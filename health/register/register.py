@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit import audit_trail, verification
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, UsageError
 from health.kpi.camera_days import bounds
 from health.register import signatures
@@ -58,17 +59,22 @@ def patrol_entry(rounds: Sequence[PatrolRound], reason: str, *, over: bool) -> P
         raise ConflictError(
             "the patrol of this day is still running "
             f"({rounds[-1].inspected} of {rounds[-1].cameras} cameras inspected); "
-            "sign the register when it has finished"
+            "sign the register when it has finished",
+            ErrorCode.PATROL_RUNNING,
+            done=rounds[-1].inspected,
+            total=rounds[-1].cameras,
         )
     if len(reason.strip()) < MIN_REASON_CHARACTERS:
         raise UsageError(
             "no patrol of the whole town was finished on this day; start one and wait for it, "
-            "or say why there was none (no_patrol) when the day is over"
+            "or say why there was none (no_patrol) when the day is over",
+            ErrorCode.PATROL_MISSING,
         )
     if not over:
         raise ConflictError(
             "the day is not over and a patrol may still come; "
-            "start one and wait for it, or sign with the reason tomorrow"
+            "start one and wait for it, or sign with the reason tomorrow",
+            ErrorCode.DAY_NOT_OVER,
         )
     return {"rounds": 0, "finished_at": None, "cameras": 0, "reason": reason.strip()}
 
@@ -89,7 +95,12 @@ async def sign(
     """
     day, end = f"{start:%Y-%m-%d}", _end(start)
     if (there := await session.get(DailyRegister, day)) is not None:
-        raise ConflictError(f"{day} was signed by {there.signed_by}; add later facts as a supplement")
+        raise ConflictError(
+            f"{day} was signed by {there.signed_by}; add later facts as a supplement",
+            ErrorCode.REGISTER_SIGNED,
+            day=day,
+            account=there.signed_by,
+        )
     patrol = patrol_entry(await rounds_of(session, start, end), reason, over=end <= now)
     content = figures.copy()
     content["patrol"], content["audit"] = patrol, await audit_head(session)
@@ -152,11 +163,13 @@ async def add(
     day = f"{start:%Y-%m-%d}"
     register = await session.get(DailyRegister, day)
     if register is None:
-        raise ConflictError(f"the register of {day} is not signed yet; sign it first")
+        raise ConflictError(
+            f"the register of {day} is not signed yet; sign it first", ErrorCode.REGISTER_NOT_SIGNED, day=day
+        )
     added = await supplements(session, day)
     content = supplement_content(register, added, figures, start, now, await rounds_of(session, start, _end(start)))
     if content is None:
-        raise ConflictError(f"there are no new facts about {day} since it was signed")
+        raise ConflictError(f"there are no new facts about {day} since it was signed", ErrorCode.NO_NEW_FACTS, day=day)
     content["audit"] = await audit_head(session)
     before = added[-1].digest if added else register.digest
     row = RegisterSupplement(

@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NoReturn
 
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, NotFoundError, StorageError
 from core.units import us_to_media
 from nvr.archive.reader import ArchiveReader, LocatedGop
@@ -113,7 +114,11 @@ def plan(gops: Sequence[LocatedGop]) -> Clip:
     """As `plan_files`, for a range that makes one file. Raises ConflictError if it makes several."""
     found = plan_files(gops)
     if len(found) > 1:
-        raise ConflictError(f"the range needs {len(found)} files, because the codec or audio format changes in it")
+        raise ConflictError(
+            f"the range needs {len(found)} files, because the codec or audio format changes in it",
+            ErrorCode.CLIP_NEEDS_SEVERAL_FILES,
+            count=len(found),
+        )
     return found[0]
 
 
@@ -140,9 +145,9 @@ def plan_files(gops: Sequence[LocatedGop]) -> list[Clip]:
         clip.end_us = of_file[-1].end_us
     found = [c for c in found if c.pictures]
     if not found and unreadable:
-        raise StorageError(_cannot_be_read(unreadable))
+        raise StorageError(_cannot_be_read(unreadable), ErrorCode.FOOTAGE_UNREADABLE)
     if not found:
-        raise NotFoundError("nothing is recorded in this range")
+        raise NotFoundError("nothing is recorded in this range", ErrorCode.NOTHING_RECORDED)
     found[0].unreadable = unreadable
     for clip in found:
         _finish_times(clip)
@@ -184,7 +189,9 @@ def _cannot_be_read(lost: Sequence[UnreadableRange]) -> str:
 
 def raise_nothing_to_export(lost: Sequence[UnreadableRange], nothing: str) -> NoReturn:
     """Raise StorageError if recordings (`lost`) exist and cannot be read, otherwise NotFoundError."""
-    raise StorageError(_cannot_be_read(lost)) if lost else NotFoundError(nothing)
+    if lost:
+        raise StorageError(_cannot_be_read(lost), ErrorCode.FOOTAGE_UNREADABLE)
+    raise NotFoundError(nothing, ErrorCode.NOTHING_RECORDED)
 
 
 def _describe(clip: Clip, told: _Format) -> None:

@@ -28,6 +28,7 @@ from typing import ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
+from core.error_codes import ErrorCode
 from core.errors import DetectorError, ProtocolError
 from core.tasks import run_all, spawn
 
@@ -133,7 +134,9 @@ class DecodePool:
                 raise  # from the function itself
             await self._discard(worker)
             self.counters.timed_out += 1
-            raise ProtocolError(f"the picture took more than {self._timeout:g} s to decode") from e
+            raise ProtocolError(
+                f"the picture took more than {self._timeout:g} s to decode", ErrorCode.PICTURE_NOT_DECODABLE
+            ) from e
 
     def _schedule(self, worker: _Worker, call: Callable[[], T]) -> Future[T]:
         """Schedule the task; start the process if there is none. Blocking.
@@ -175,7 +178,7 @@ class DecodePool:
                 )
                 return
         self.counters.crashed += 1
-        raise ProtocolError("the picture crashed its decoder") from error
+        raise ProtocolError("the picture crashed its decoder", ErrorCode.PICTURE_NOT_DECODABLE) from error
 
     async def _discard(self, worker: _Worker) -> None:
         pool, worker.pool = worker.pool, None

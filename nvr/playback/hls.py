@@ -17,6 +17,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 
 from core.clock import from_microseconds
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 from core.units import us_to_media
 from nvr.archive.reader import LocatedGop
@@ -160,7 +161,9 @@ def segment_part(path: Path, media_us: int, name: str) -> bytes:
         return keyframes_only(path, [g for g in gop_index.read(path, media_us) if g.offset <= last])
     found = _RANGE.fullmatch(name)
     if found is None or int(found[2]) > fmp4.MAX_GOP:
-        raise NotFoundError("a segment has the parts 'init.mp4', 'keyframes.m4s' and '<offset>-<size>.m4s'")
+        raise NotFoundError(
+            "a segment has the parts 'init.mp4', 'keyframes.m4s' and '<offset>-<size>.m4s'", ErrorCode.SEGMENT_NOT_FOUND
+        )
     return video_only(path, int(found[1]), int(found[2]))
 
 

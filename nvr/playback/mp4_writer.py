@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 from core.files import write_all
 from nvr.media.mp4.audio_boxes import AUDIO_TRACK_ID
@@ -60,7 +61,9 @@ def _copy(source: int, out: int, offset: int, size: int) -> None:
         except OSError:  # between different kinds of file systems
             done = os.write(out, os.pread(source, min(size, 1 << 20), offset))
         if done == 0:
-            raise NotFoundError("the recorded file became shorter during the copy; try again")
+            raise NotFoundError(
+                "the recorded file became shorter during the copy; try again", ErrorCode.FOOTAGE_CHANGED
+            )
         offset, size = offset + done, size - done
 
 

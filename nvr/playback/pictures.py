@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from av.codec.context import Flags
 
+from core.error_codes import ErrorCode
 from core.errors import ProtocolError
 from nvr.archive.reader import Keyframe
 from nvr.media.pictures.gradual_refresh import is_keyframe
@@ -25,7 +26,7 @@ def decode_frame(frame: Keyframe, *, quick: bool = False) -> av.VideoFrame:
     decode.
     """
     if frame.unusable:
-        raise ProtocolError(frame.unusable)
+        raise ProtocolError(frame.unusable, ErrorCode.PICTURE_NOT_DECODABLE)
     name: Literal["hevc", "h264"] = "hevc" if frame.codec == "h265" else "h264"
     codec = av.CodecContext.create(name, "r")
     codec.extradata = frame.configuration
@@ -37,9 +38,9 @@ def decode_frame(frame: Keyframe, *, quick: bool = False) -> av.VideoFrame:
     try:
         picture = _last(codec, [frame.data, *frame.following])
     except av.FFmpegError as e:
-        raise ProtocolError(f"the keyframe does not decode: {e.strerror}") from e
+        raise ProtocolError(f"the keyframe does not decode: {e.strerror}", ErrorCode.PICTURE_NOT_DECODABLE) from e
     if picture is None:
-        raise ProtocolError("the keyframe does not decode to a picture")
+        raise ProtocolError("the keyframe does not decode to a picture", ErrorCode.PICTURE_NOT_DECODABLE)
     return picture
 
 

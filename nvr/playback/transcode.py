@@ -20,6 +20,7 @@ from typing import TypedDict
 import ffmpeg
 from pydantic import JsonValue
 
+from core.error_codes import ErrorCode
 from core.errors import ConflictError
 from core.tasks import end, spawn
 from nvr.media.mp4 import fmp4
@@ -214,10 +215,18 @@ class Transcoders:
         self._running = {k: t for k, t in self._running.items() if not t.task.done()}
         if stream not in self._running:
             if len(self._running) >= self._limit:
-                raise ConflictError(f"{self._limit} streams are already being transcoded; use a sub-stream, or wait")
+                raise ConflictError(
+                    f"{self._limit} streams are already being transcoded; use a sub-stream, or wait",
+                    ErrorCode.TRANSCODERS_BUSY,
+                    limit=self._limit,
+                )
             mine = sum(self._owners.get(s) == person for s in self._running)
             if person is not None and mine >= max(1, self._limit - 1):
-                raise ConflictError(f"you already have {mine} transcoded streams; the last one is reserved for others")
+                raise ConflictError(
+                    f"you already have {mine} transcoded streams; the last one is reserved for others",
+                    ErrorCode.TRANSCODERS_RESERVED,
+                    count=mine,
+                )
             self._running[stream], self._owners[stream] = Transcoder(source), person
         return self._running[stream]
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from core.error_codes import ErrorCode
 from core.errors import UsageError
 from nvr.playback.pictures import Picture
 
@@ -34,14 +35,22 @@ def decode_upload(content: bytes, largest: int) -> Picture:
     Raises UsageError if it is no picture or too large.
     """
     if len(content) > MAX_BYTES:
-        raise UsageError(f"the picture is {len(content) / 1e6:.1f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB")
+        raise UsageError(
+            f"the picture is {len(content) / 1e6:.1f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB",
+            ErrorCode.PICTURE_TOO_LARGE,
+            size_mb=round(len(content) / 1e6, 1),
+            limit_mb=MAX_BYTES // 1_000_000,
+        )
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             width, height = image.size
             if width * height > MAX_PIXELS or min(width, height) < MIN_SIDE_PX:
                 raise UsageError(
                     f"a picture of {width} × {height} cannot be used; "
-                    f"send one of 8 × 8 to {MAX_PIXELS // 1_000_000} million pixels"
+                    f"send one of 8 × 8 to {MAX_PIXELS // 1_000_000} million pixels",
+                    ErrorCode.PICTURE_SIZE_UNUSABLE,
+                    width=width,
+                    height=height,
                 )
             image.draft("RGB", (largest, largest))
             drawn = image.convert("RGB")
@@ -49,10 +58,14 @@ def decode_upload(content: bytes, largest: int) -> Picture:
             rgb = np.asarray(drawn, np.uint8)
     except (Image.DecompressionBombError, MemoryError, cv2.error) as e:
         raise UsageError(
-            f"the picture has too many pixels; at most {MAX_PIXELS // 1_000_000} million can be used"
+            f"the picture has too many pixels; at most {MAX_PIXELS // 1_000_000} million can be used",
+            ErrorCode.PICTURE_TOO_MANY_PIXELS,
+            limit=MAX_PIXELS,
         ) from e
     except (OSError, ValueError, SyntaxError, EOFError) as e:
-        raise UsageError("the file is not a readable picture; upload a JPEG, PNG, WebP or BMP") from e
+        raise UsageError(
+            "the file is not a readable picture; upload a JPEG, PNG, WebP or BMP", ErrorCode.PICTURE_FORMAT_UNKNOWN
+        ) from e
     return np.ascontiguousarray(rgb[..., ::-1])
 
 

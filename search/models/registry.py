@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
+from core.error_codes import ErrorCode
 from core.errors import DetectorError, NotFoundError, UsageError
 from search.models.definition import DEFINITION_FILE, Pack, PackFile, checksum, file_problems, read_definition
 
@@ -60,7 +61,11 @@ class ModelRegistry:
             return None
         candidates = [i for i in self.installed() if i.pack.task == task and name in ("auto", i.pack.id, i.pack.name)]
         if not candidates and name != "auto":
-            raise DetectorError(f"the model pack '{name}' is not installed; run: minwang models list")
+            raise DetectorError(
+                f"the model pack '{name}' is not installed; run: minwang models list",
+                ErrorCode.MODEL_NOT_INSTALLED,
+                name=name,
+            )
         return candidates[0] if candidates else None
 
     def choose_verified(self, task: str, name: str = "auto") -> InstalledModel | None:

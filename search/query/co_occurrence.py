@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from core.error_codes import ErrorCode
 from core.errors import UsageError
 from search.analysis.riders import VEHICLES
 from search.query.find import Query, find
@@ -50,7 +51,7 @@ def co_occurrences(
     UsageError for fewer than two or more than five queries.
     """
     if not 2 <= len(queries) <= 5:
-        raise UsageError("two to five places or times can be compared")
+        raise UsageError("two to five places or times can be compared", ErrorCode.COMPARED_SETS_COUNT)
     groups = [_with_vectors(store, find(store, q, MAX_COMPARED)) for q in queries]
     first, vectors = groups[0]
     best = [_best_partners(first, vectors, other, their_vectors, within_ms) for other, their_vectors in groups[1:]]

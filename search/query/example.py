@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.error_codes import ErrorCode
 from core.errors import ProtocolError, UsageError
 from nvr.archive.reader import Keyframe
 from nvr.playback import uploads
@@ -90,7 +91,10 @@ def _object_in_box(found: Sequence[DetectedObject], box: Box) -> DetectedObject:
     if not (
         0 <= x < 1 and 0 <= y < 1 and w >= MIN_BOX_SHARE and h >= MIN_BOX_SHARE and x + w <= 1.001 and y + h <= 1.001
     ):
-        raise UsageError("the box lies outside the picture or is too small; draw it around the person or vehicle")
+        raise UsageError(
+            "the box lies outside the picture or is too small; draw it around the person or vehicle",
+            ErrorCode.BOX_INVALID,
+        )
     drawn = Detection(Cls.person, 1.0, x, y, w, h)
     best = max(found, key=lambda t: iou(t.whole, drawn), default=None)
     if best is not None and iou(best.whole, drawn) > 0.4:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.records import CameraProfile
 from core.clock import to_microseconds
+from core.error_codes import ErrorCode
 from core.errors import UsageError
 from search import vocabulary
 from search.query.areas import polygon_of
@@ -114,10 +115,13 @@ async def query_of(session: AsyncSession, filter_: Filter, zone: tzinfo, scope: 
     """
     for moment in (filter_.start, filter_.end):
         if moment is not None and moment.tzinfo is None:
-            raise UsageError("times need a UTC offset, like 2026-11-21T08:00:00+08:00")
+            raise UsageError("times need a UTC offset, like 2026-11-21T08:00:00+08:00", ErrorCode.TIME_ZONE_REQUIRED)
     if len(filter_.cameras) > MAX_CAMERAS:
         raise UsageError(
-            f"{len(filter_.cameras)} cameras are named; the maximum is {MAX_CAMERAS}; name villages, or none for all"
+            f"{len(filter_.cameras)} cameras are named; the maximum is {MAX_CAMERAS}; name villages, or none for all",
+            ErrorCode.TOO_MANY_CAMERAS,
+            count=len(filter_.cameras),
+            limit=MAX_CAMERAS,
         )
     where = await CameraScope.of(session, filter_)
     return Query(
@@ -154,7 +158,9 @@ def _classes(filter_: Filter) -> tuple[int, ...]:
         return wanted
     left = tuple(c for c in wanted or map(int, Cls) if c not in excluded)
     if not left:
-        raise UsageError("every class that is asked for is also excluded; take one of them back")
+        raise UsageError(
+            "every class that is asked for is also excluded; take one of them back", ErrorCode.ALL_CLASSES_EXCLUDED
+        )
     return left
 
 
@@ -162,9 +168,11 @@ def _nightly(text: str) -> tuple[time, time]:
     try:
         begin, end = (time.fromisoformat(t) for t in text.split("-"))
     except ValueError as e:
-        raise UsageError(f"'{text}' is not a time range; write them like 22:00-05:00") from e
+        raise UsageError(
+            f"'{text}' is not a time range; write them like 22:00-05:00", ErrorCode.TIME_RANGE_INVALID, value=text[:40]
+        ) from e
     if begin == end:
-        raise UsageError("start and end of the time range must differ")
+        raise UsageError("start and end of the time range must differ", ErrorCode.TIME_RANGE_EMPTY)
     return begin, end
 
 
@@ -203,7 +211,12 @@ def _headings(where: CameraScope, heading: str | None) -> tuple[tuple[frozenset[
     if heading is None:
         return ()
     if heading not in _COMPASS:
-        raise UsageError(f"unknown heading '{heading[:20]}'; valid values: {', '.join(_COMPASS)}")
+        raise UsageError(
+            f"unknown heading '{heading[:20]}'; valid values: {', '.join(_COMPASS)}",
+            ErrorCode.HEADING_UNKNOWN,
+            value=heading[:20],
+            allowed=list(_COMPASS),
+        )
     wanted = _COMPASS.index(heading) * 45
     groups: dict[tuple[int, ...], set[int]] = {}
     for number, place in where.places.items():
@@ -218,7 +231,8 @@ def _headings(where: CameraScope, heading: str | None) -> tuple[tuple[frozenset[
         groups.setdefault(ways, set()).add(number)
     if not groups:
         raise UsageError(
-            "no camera's azimuth is known; enter it in the camera's file, or ask for a direction in the picture"
+            "no camera's azimuth is known; enter it in the camera's file, or ask for a direction in the picture",
+            ErrorCode.NO_AZIMUTH,
         )
     return tuple((frozenset(cameras), ways) for ways, cameras in groups.items())
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from core.error_codes import ErrorCode
 from core.errors import ProtocolError, UsageError
 from core.tasks import end, spawn
 from nvr.archive.reader import ArchiveReader, Keyframe
@@ -81,7 +82,7 @@ async def search(
 ) -> AsyncIterator[MotionProgress]:
     """Search stretch by stretch, in order of time. Raises UsageError for more than a week."""
     if not start_us < end_us <= start_us + MAX_RANGE_US:
-        raise UsageError("a motion search covers at most seven days")
+        raise UsageError("a motion search covers at most seven days", ErrorCode.MOTION_RANGE_TOO_LONG)
     waiting: list[asyncio.Task[MotionProgress]] = []
     position = start_us
     try:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+from core.error_codes import ErrorCode
 from core.errors import UsageError
 from search.query.chips import Chip, ChipKind
 from search.query.words import classes, negation, nouns, times
@@ -53,7 +54,12 @@ def parse(
     Raises UsageError for a phrase of more than MAX_CHARACTERS characters.
     """
     if len(phrase) > MAX_CHARACTERS:
-        raise UsageError(f"the phrase has {len(phrase)} characters; the maximum is {MAX_CHARACTERS}")
+        raise UsageError(
+            f"the phrase has {len(phrase)} characters; the maximum is {MAX_CHARACTERS}",
+            ErrorCode.PHRASE_TOO_LONG,
+            count=len(phrase),
+            limit=MAX_CHARACTERS,
+        )
     spaced = without_spaces(_normalise(phrase))
     village_names = {_normalise(n): (WordRole.VILLAGE, code) for n, code in (villages or {}).items() if n}
     camera_names = {_normalise(n): (WordRole.CAMERA, code) for n, code in (cameras or {}).items() if n}

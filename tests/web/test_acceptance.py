@@ -179,7 +179,7 @@ async def test_a_picture_is_taken_on_demand_and_for_a_purpose(
     for body in ({}, {"masks": "none_needed"}, {"legal_class": "7.1", "responsible": "王村长"}):
         told = await fill(second, body)
         assert told["accepted_at"], "nothing was changed"
-    assert (await fill(second, {"picture": True}, 403))["reason"] == "purpose"
+    assert (await fill(second, {"picture": True}, 403))["code"] == "purpose"
     assert (await candidate(first))["accepted_at"], "what is refused changes nothing"
     await state_purpose(second, "验收")
     told = await fill(second, {"picture": True})
@@ -221,7 +221,7 @@ async def test_the_photographer_needs_a_purpose(officers: tuple[Client, Client],
 
 async def test_a_field_of_view_needs_a_recent_picture(officers: tuple[Client, Client]) -> None:
     await state_purpose(officers[0])
-    assert "picture" in (await fill(officers[0], {"picture": True}, 409))["error"]
+    assert "picture" in (await fill(officers[0], {"picture": True}, 409))["message"]
 
 
 @pytest.mark.parametrize("change", ["legal_class", "inventory", "replace"])

@@ -53,7 +53,7 @@ async def test_polls_pictures_and_sockets_do_not_keep_a_session_alive(sign_in: O
     await socket.close()
     await age_sessions(11)
     status, told = await me(client)
-    assert (status, told["reason"]) == (401, "idle") and "nobody used it" in told["error"]
+    assert (status, told["code"]) == (401, "idle") and "nobody used it" in told["message"]
 
 
 async def test_input_keeps_a_session_alive(sign_in: Open, age_sessions: Age) -> None:
@@ -68,7 +68,7 @@ async def test_a_session_ends_after_twelve_hours(sign_in: Open, database: Databa
     async with database.session() as session:
         await session.execute(update(SignIn).values(created_at=SystemClock().now() - timedelta(hours=12, seconds=1)))
     status, told = await me(client)
-    assert (status, told["reason"]) == (401, "too_old")
+    assert (status, told["code"]) == (401, "too_old")
 
 
 async def test_requests_of_a_disabled_account_say_why(sign_in: Open) -> None:
@@ -76,9 +76,9 @@ async def test_requests_of_a_disabled_account_say_why(sign_in: Open) -> None:
     status, told = await submit(root, "/api/accounts/video_officer-all", disabled=True, **REASON)
     assert (status, told["disabled"]) == (200, True)
     status, told = await me(client)
-    assert (status, told["reason"]) == (401, "revoked")
+    assert (status, told["code"]) == (401, "revoked")
     nobody = await sign_in(None)
-    assert "reason" not in (await me(nobody))[1]
+    assert (await me(nobody))[1]["code"] == "sign_in_first"
 
 
 async def test_an_initial_password_must_be_changed_first(sign_in: Open, database: Database) -> None:
@@ -90,7 +90,7 @@ async def test_an_initial_password_must_be_changed_first(sign_in: Open, database
     assert (status, told["must_change"]) == (200, True)
     for path in ("/api/tree", "/api/cameras/wj-01", "/api/openapi.json", "/report/wangjia", "/api/events"):
         async with client.get(path) as reply:
-            assert (reply.status, (await reply.json())["reason"]) == (403, "password"), path
+            assert (reply.status, (await reply.json())["code"]) == (403, "password"), path
     assert (
         (await submit(client, "/api/search"))[0]
         == (await submit(client, "/api/session/purpose", purpose="案件"))[0]

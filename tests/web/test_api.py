@@ -108,9 +108,11 @@ async def test_cookie_and_page_are_hardened(sign_in: SignIn) -> None:
 async def test_invalid_input_gives_one_sentence(sign_in: SignIn) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
     broken = await client.post("/api/cases", data="{", headers=HEADERS)
-    assert (broken.status, (await broken.json())["error"]) == (400, "the body is not valid JSON")
+    assert (broken.status, (await broken.json())["code"]) == (400, "body_not_json")
     missing = await client.post("/api/cases", json={}, headers=HEADERS)
-    assert missing.status == 422 and "number" in (await missing.json())["error"]
+    told = await missing.json()
+    assert (missing.status, told["code"]) == (422, "invalid_input") and "number" in told["message"]
+    assert {"path": "number", "kind": "missing", "limits": {}} in told["params"]["fields"]
     assert (await client.get("/api/cameras/none")).status == 404
     assert (await client.get("/api/faults/99999999999999999999/picture")).status == 404
 

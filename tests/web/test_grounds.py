@@ -65,7 +65,7 @@ async def test_closed_work_needs_a_purpose(role: Role, path: str, town: Town) ->
     await over(town)
     client, before = await town.client(role, ""), await town.last()
     async with client.get(path) as reply:
-        assert (reply.status, (await reply.json())["reason"]) == (403, "purpose")
+        assert (reply.status, (await reply.json())["code"]) == (403, "purpose")
     await state_purpose(client, "复核")
     assert await town.get(client, path) == 200
     (row,) = await town.rows(before)

@@ -72,8 +72,8 @@ async def test_a_hold_for_a_case(sign_in: SignIn, database: Database) -> None:
     async with database.reading() as session:
         told = (await session.scalars(select(Event).where(Event.kind == "hold.ending"))).one()
         assert told.village == "wangjia" and told.data["case_closed"] and told.data["hold"] == made["id"]
-    assert "closed" in (await post(officer, f"/api/cases/{case['id']}/close", {"reason": "侦结"}, 409))["error"]
-    assert "closed" in (await post(officer, "/api/holds", body, 409))["error"]
+    assert "closed" in (await post(officer, f"/api/cases/{case['id']}/close", {"reason": "侦结"}, 409))["message"]
+    assert "closed" in (await post(officer, "/api/holds", body, 409))["message"]
     renewed = await post(leader, f"/api/holds/{made['id']}/renew", {"reason": "二审", "days": 60})
     assert not renewed["ends_soon"]
     await post(leader, f"/api/holds/{made['id']}/release", {"reason": "终审"})
@@ -100,10 +100,10 @@ async def test_a_case_of_another_village_cannot_hold_footage(sign_in: SignIn, da
     other = await post(town, "/api/cases", {"number": "1", "title": "t", "village": "xidian"})
     whole = await post(town, "/api/cases", {"number": "2", "title": "t"})
     body = {**SPAN, "camera": "wj-01", "reason": "why"}
-    assert "another village" in (await post(town, "/api/holds", body | {"case": other["id"]}, 409))["error"]
-    assert "no such case" in (await post(local, "/api/holds", body | {"case": other["id"]}, 404))["error"]
-    assert "no such case" in (await post(local, "/api/holds", body | {"case": whole["id"]}, 404))["error"]
-    assert "no such camera" in (await post(local, "/api/holds", body | {"camera": "xd-01"}, 404))["error"]
+    assert "another village" in (await post(town, "/api/holds", body | {"case": other["id"]}, 409))["message"]
+    assert "no such case" in (await post(local, "/api/holds", body | {"case": other["id"]}, 404))["message"]
+    assert "no such case" in (await post(local, "/api/holds", body | {"case": whole["id"]}, 404))["message"]
+    assert "no such camera" in (await post(local, "/api/holds", body | {"camera": "xd-01"}, 404))["message"]
     made = await post(town, "/api/holds", body | {"case": whole["id"]})
     (row,) = await listed(local)  # its camera, but not its case
     assert (row["id"], row["case"], row["case_number"], row["reason"]) == (made["id"], None, "", "")
@@ -124,7 +124,7 @@ async def test_a_case_with_active_subjects_cannot_be_closed(sign_in: SignIn, dat
     await post(officer, f"/api/watch/{wanted['id']}/end", {"reason": "抓获"})
     closed = await post(officer, f"/api/cases/{case['id']}/close", {"reason": "侦结"})
     assert closed["closed_at"] and closed["closed_by"] == "investigator-all"
-    assert "closed" in (await post(officer, "/api/watch", subject, 409))["error"]
+    assert "closed" in (await post(officer, "/api/watch", subject, 409))["message"]
     async with database.reading() as session:
         assert (await session.get_one(Case, case["id"])).closed_at is not None
 

@@ -78,7 +78,7 @@ async def test_a_village_is_surveyed_and_identified(crowd: VirtualCameras, sign_
 async def test_only_one_onboarding_job_runs(crowd: VirtualCameras, sign_in: SignIn) -> None:
     admin = await sign_in(Role.ADMINISTRATOR)
     await post(admin, "/api/onboarding/survey")
-    assert "still running" in (await post(admin, "/api/onboarding/survey", status=409))["error"]
+    assert "still running" in (await post(admin, "/api/onboarding/survey", status=409))["message"]
     await finished(admin)
 
 
@@ -152,7 +152,7 @@ async def test_ptz_control_is_exclusive(crowd: VirtualCameras, sign_in: SignIn) 
     await state_purpose(officer)
     await state_purpose(other)
     await post(officer, "/api/cameras/wj-02/ptz/move", {"pan": 0.5})
-    assert "controls this camera" in (await post(other, "/api/cameras/wj-02/ptz/move", {"pan": -0.5}, 409))["error"]
+    assert "controls this camera" in (await post(other, "/api/cameras/wj-02/ptz/move", {"pan": -0.5}, 409))["message"]
     await post(officer, "/api/cameras/wj-02/ptz/stop")
     kept = await post(officer, "/api/cameras/wj-02/ptz/keep", {"name": "守望"})
     view = await get(officer, "/api/cameras/wj-02/ptz")

@@ -54,7 +54,7 @@ async def test_a_view_without_a_purpose_is_refused_with_a_code(
     async with database.session() as session:
         (await session.get_one(Camera, "wj-01")).device = {"ptz": "p"}
     async with client.request(method, path, json=body, headers=HEADERS) as reply:
-        assert (reply.status, (await reply.json())["reason"]) == (403, "purpose")
+        assert (reply.status, (await reply.json())["code"]) == (403, "purpose")
     assert await audit_rows(database, "live.open", "snapshot.view", "review.draw", "ptz.take") == []
 
 

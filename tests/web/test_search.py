@@ -159,7 +159,7 @@ async def test_invalid_and_too_large_pictures_are_refused(sign_in: SignIn) -> No
     )
     for content, said in cases:
         reply = await client.post("/api/search/similar/picture", data=content, headers=HEADERS)
-        assert (reply.status, said in (await reply.json())["error"]) == (400, True), said
+        assert (reply.status, said in (await reply.json())["message"]) == (400, True), said
     reply = await client.post("/api/search/similar/picture", data=io.BytesIO(b"x" * (MAX_BYTES + 10)), headers=HEADERS)
     assert reply.status == 400
     reply = await client.post("/api/search/similar/picture?x=0.1", data=jpeg(jacket("red")), headers=HEADERS)
@@ -326,7 +326,7 @@ async def test_candidates_of_other_villages_do_not_displace_own_ones(
 )
 async def test_invalid_queries_give_one_sentence(sign_in: SignIn, body: dict[str, Any]) -> None:
     status, reply = await submit(await officer(sign_in), "/api/search", body)
-    assert status == 400 and reply["error"]
+    assert status == 400 and reply["message"]
 
 
 async def test_pages_contain_every_sighting_once(sign_in: SignIn, database: Database, sightings: SightingStore) -> None:

@@ -16,6 +16,7 @@ from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ConflictError
 from health.checks import checklist
 from web.framework.context import AnyContext, Context
@@ -170,7 +171,10 @@ async def _store_field_of_view(c: AnyContext, camera: Camera) -> AcceptanceFacts
     frames = await c.services.reader.latest_keyframes(f"{camera.id}/{StreamKind.MAIN}", PICTURE_MAX_AGE_S, 1)
     if not frames:
         raise ConflictError(
-            f"nothing of {camera.id} was recorded in the last {PICTURE_MAX_AGE_S} s, so there is no picture to take"
+            f"nothing of {camera.id} was recorded in the last {PICTURE_MAX_AGE_S} s, so there is no picture to take",
+            ErrorCode.NOTHING_RECORDED_LATELY,
+            camera=camera.id,
+            seconds=PICTURE_MAX_AGE_S,
         )
     jpeg = await c.services.snapshots.jpeg(frames[-1], FIELD_OF_VIEW_PIXELS)
     name, digest = await _store_picture(c, camera, "field-of-view", jpeg)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from cameras.registry import lookup
 from core.accounts.permissions import Permission, Role
 from core.accounts.tables import User
+from core.error_codes import ErrorCode
 from core.errors import ForbiddenError, NotFoundError, UsageError
 from web.framework.context import AnyContext, Context
 from web.framework.routing import RouteTable
@@ -82,7 +83,7 @@ async def change_account(c: Context[None, AccountChange]) -> AccountView:
     """Change an account's role, scope, company or name, or disable or enable it; its sessions end."""
     body, user = c.body, await _of(c, c.path("account"))
     if body.villages is not None and body.all_villages:
-        raise UsageError("villages and all_villages exclude each other")
+        raise UsageError("villages and all_villages exclude each other", ErrorCode.ACCOUNT_VILLAGES_EXCLUDE_TOWN)
     if body.all_villages or body.villages is not None:
         await _check_scope(c, None if body.all_villages else body.villages)
     _not_oneself(c, user)
@@ -120,7 +121,8 @@ def _not_oneself(c: AnyContext, user: User) -> None:
     """Raise ForbiddenError if the account is the administrator's own: nobody changes their own role, scope or state."""
     if user.id == c.identity.user_id:
         raise ForbiddenError(
-            "you cannot change your own account; ask another administrator (change your password under 'password')"
+            "you cannot change your own account; ask another administrator (change your password under 'password')",
+            ErrorCode.OWN_ACCOUNT,
         )
 
 
@@ -129,7 +131,7 @@ async def _of(c: AnyContext, name: str) -> User:
     for user in await c.services.accounts.list_users():
         if user.name == name and _within(c, user.villages):
             return user
-    raise NotFoundError("there is no such account")
+    raise NotFoundError("there is no such account", ErrorCode.ACCOUNT_NOT_FOUND, account=name)
 
 
 def _within(c: AnyContext, villages: list[str] | None) -> bool:
@@ -140,15 +142,17 @@ def _within(c: AnyContext, villages: list[str] | None) -> bool:
 async def _check_scope(c: AnyContext, villages: list[str] | None) -> None:
     """Raise ForbiddenError for villages beyond the own scope, UsageError for an unknown village or an empty list."""
     if not _within(c, villages):
-        raise ForbiddenError("you may only create accounts for your own villages")
+        raise ForbiddenError("you may only create accounts for your own villages", ErrorCode.ACCOUNT_OUTSIDE_VILLAGES)
     if villages is None:
         return
     if not villages:
-        raise UsageError("name the villages, or the whole town")
+        raise UsageError("name the villages, or the whole town", ErrorCode.ACCOUNT_VILLAGES_REQUIRED)
     async with c.services.database.reading() as session:
         known = {v.code for v in await lookup.villages(session)}
     if missing := [v for v in villages if v not in known]:
-        raise UsageError(f"there is no village '{missing[0][:40]}'")
+        raise UsageError(
+            f"there is no village '{missing[0][:40]}'", ErrorCode.VILLAGE_NOT_FOUND, village=missing[0][:40]
+        )
 
 
 def _view(u: User) -> AccountView:

@@ -14,6 +14,7 @@ from cases.tables import AlertAnswer, AlertState, WatchSubject
 from cases.watch.manual_alerts import raise_manual_alert
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
@@ -58,10 +59,12 @@ async def report_sighting(c: Context[None, SeenBody]) -> AlertView:
         camera = await session.get(Camera, c.body.camera)
     stream = registry.watched_stream(camera) if camera is not None else None
     if camera is None or not c.identity.sees_village(camera.village) or stream is None:
-        raise NotFoundError(f"there is no recorded camera '{c.body.camera}'")
+        raise NotFoundError(
+            f"there is no recorded camera '{c.body.camera}'", ErrorCode.CAMERA_NOT_RECORDED, camera=c.body.camera
+        )
     frames = await c.services.reader.latest_keyframes(stream.id, PICTURE_MAX_AGE_S, 1)
     if not frames:
-        raise NotFoundError("this camera has no picture now")
+        raise NotFoundError("this camera has no picture now", ErrorCode.NO_CURRENT_PICTURE)
     jpeg = await c.services.snapshots.jpeg(frames[-1], PICTURE_PIXELS)
     name = await _store_picture(c, f"alerts/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg", jpeg)
     async with c.services.database.session() as session:

@@ -17,6 +17,7 @@ from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, ForbiddenError, NotFoundError
 from health import order_queries, orders
 from health.faults import fault_queries
@@ -90,7 +91,9 @@ async def add_photo(c: Context) -> PhotoReply:
         order = await _own(session, c)
         photos = (await order_queries.photos_by_order(session, [order.id])).get(order.id, [])
     if len(photos) >= MAX_PHOTOS:
-        raise ConflictError(f"an order can have at most {MAX_PHOTOS} photos")
+        raise ConflictError(
+            f"an order can have at most {MAX_PHOTOS} photos", ErrorCode.TOO_MANY_PHOTOS, limit=MAX_PHOTOS
+        )
     content = await c.services.uploads.reencode(c.request, c.identity.user_id, MAX_PHOTO_BYTES, MAX_PHOTO_PIXELS)
     path = f"orders/{order.id}/{now:%Y%m%dT%H%M%S%f}.jpg"
     await picture_files.write(c.services.data_dir, path, content)
@@ -119,7 +122,7 @@ async def still(c: Context) -> web.Response:
         fault = await fault_queries.with_picture(session, order.id)
         camera = await session.get(Camera, fault.camera) if fault is not None else None
         if fault is None or camera is None:
-            raise NotFoundError("there is no picture of this fault")
+            raise NotFoundError("there is no picture of this fault", ErrorCode.FAULT_PICTURE_MISSING)
         await audit_trail.record(
             session,
             now,
@@ -139,7 +142,7 @@ async def still(c: Context) -> web.Response:
 
 def _company(c: AnyContext) -> str:
     if not c.identity.vendor:
-        raise ForbiddenError("this account has no company (vendor)")
+        raise ForbiddenError("this account has no company (vendor)", ErrorCode.ACCOUNT_HAS_NO_COMPANY)
     return c.identity.vendor
 
 

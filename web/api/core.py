@@ -18,6 +18,7 @@ from core.accounts.sign_in import DEVICE_RETENTION, OpenedSession
 from core.audit import pages
 from core.audit.actions import AuditAction
 from core.audit.audit_trail import AuditRow
+from core.error_codes import ErrorCode
 from core.errors import ForbiddenError, MinwangError
 from core.events import EventKind
 from core.numbers import parse_whole_number
@@ -169,7 +170,7 @@ def _source(c: AnyContext) -> tuple[str, str]:
 async def _session_response(c: AnyContext, opened: OpenedSession) -> web.Response:
     identity = await c.services.accounts.sessions.resolve(opened.token)
     if identity is None:
-        raise ForbiddenError("the account was changed meanwhile; sign in again")
+        raise ForbiddenError("the account was changed meanwhile; sign in again", ErrorCode.SESSION_CHANGED)
     response = web.Response(text=(await _me(c, identity)).model_dump_json(), content_type="application/json")
     settings = c.services.settings.web
     name, known = session_cookie(settings), device_cookie(settings)

@@ -12,6 +12,7 @@ from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import from_microseconds, to_microseconds
+from core.error_codes import ErrorCode
 from core.errors import ForbiddenError, UsageError
 from core.ids import StreamId
 from search.query.filters import Corner
@@ -58,7 +59,7 @@ async def begin_motion_search(c: Context[None, MotionBody]) -> MotionView:
     check_playback(c, body.start)
     start_us, end_us = to_microseconds(body.start), to_microseconds(body.end)
     if not start_us < end_us <= start_us + MAX_RANGE_US:
-        raise UsageError("a motion search covers at most seven days")
+        raise UsageError("a motion search covers at most seven days", ErrorCode.MOTION_RANGE_TOO_LONG)
     mask = mask_of(body.area)
     stream = lookup.small_stream(camera)
     if StreamId(stream).kind == StreamKind.SUB and not await c.services.reader.gops(stream, start_us, end_us, 1):
@@ -80,7 +81,7 @@ async def begin_motion_search(c: Context[None, MotionBody]) -> MotionView:
         try:
             await owner.revalidate_for_batch()
         except SessionLost as e:
-            raise ForbiddenError(f"the search was ended: {e.reason}") from e
+            raise ForbiddenError(f"the search was ended: {e.reason}", ErrorCode.MOTION_SEARCH_ENDED) from e
 
     job = c.services.motion_jobs.begin(
         c.identity.user_id, c.identity.session, camera.id, stream, start_us, end_us, mask, check_access

@@ -19,6 +19,7 @@ from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import from_microseconds, to_microseconds
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError, ViewerNotConfirmed
 from core.ids import StreamId
 from core.tasks import first_of
@@ -110,7 +111,8 @@ async def live_socket(c: Context) -> web.StreamResponse:
     ticket = c.services.tickets.redeem(c.path("ticket"), c.identity)
     if ticket is None:
         raise ForbiddenError(
-            "this ticket is used, expired, or belongs to another person, session or purpose; request a new one"
+            "this ticket is used, expired, or belongs to another person, session or purpose; request a new one",
+            ErrorCode.TICKET_INVALID,
         )
     stream = ticket.stream
     # The account's scope may have changed since the ticket was issued.
@@ -118,7 +120,7 @@ async def live_socket(c: Context) -> web.StreamResponse:
     async with c.services.database.reading() as session:
         recorder = await stream_status.recorder_url(session, stream)
     if not recorder:
-        raise NotFoundError("no recorder has this stream at the moment")
+        raise NotFoundError("no recorder has this stream at the moment", ErrorCode.STREAM_NOT_RUNNING)
     who = c.identity
     with c.services.live_sockets.hold(c.session_key, who.user_id), c.services.attendance.socket(who.session):
         return await _serve_live(c, ticket, camera.village, f"{recorder}/live/{stream}")
@@ -215,7 +217,7 @@ async def playlist(c: Context[PlaylistQuery]) -> web.Response:
     start, end = _range(c.query)
     check_playback(c, from_microseconds(start))
     if end - start > hls.MAX_HLS_US:
-        raise UsageError("ask for at most 6 hours at once")
+        raise UsageError("ask for at most 6 hours at once", ErrorCode.STRIP_TOO_LONG, hours=6)
     gops = await c.services.reader.gops(stream, start, end, MAX_PLAYLIST_GOPS)
     if not gops:
         clip.raise_nothing_to_export(
@@ -252,11 +254,11 @@ async def _segment(c: AnyContext, stream: str, village: str) -> tuple[Segment, P
     start = c.number("segment")
     found = [(s, p) for s, p in await c.services.reader.segments(stream, start, start + 1) if s.start_us == start]
     if not found or not await c.services.footage_executor.run(found[0][1].is_file):
-        raise NotFoundError("this footage is no longer kept")
+        raise NotFoundError("this footage is no longer kept", ErrorCode.FOOTAGE_NOT_KEPT)
     segment = found[0][0]
     check_playback(c, from_microseconds(segment.end_us))
     if not await footage_granted(c, StreamId(stream).camera, segment.start_us, segment.end_us):
-        raise ForbiddenError("request the playlist (index.m3u8) of this time first")
+        raise ForbiddenError("request the playlist (index.m3u8) of this time first", ErrorCode.PLAYLIST_FIRST)
     c.services.attendance.check(c.identity.session)
     c.services.playback_log.note(c.identity, village, segment)
     return found[0]
@@ -306,7 +308,7 @@ async def strip(c: Context[StripQuery]) -> list[datetime]:
 def _range(query: RangeQuery) -> tuple[int, int]:
     start, end = to_microseconds(query.start), to_microseconds(query.end)
     if not start < end <= start + MAX_RANGE_US:
-        raise UsageError("end must be after start, by at most 32 days")
+        raise UsageError("end must be after start, by at most 32 days", ErrorCode.RANGE_INVALID, days=32)
     return start, end
 
 
@@ -315,5 +317,5 @@ async def _stream(c: AnyContext) -> tuple[str, str]:
     camera = await visible_camera(c, with_retired=True)
     kind = c.path("kind")
     if kind not in tuple(StreamKind):
-        raise NotFoundError("there is no such stream")
+        raise NotFoundError("there is no such stream", ErrorCode.STREAM_NOT_FOUND)
     return f"{camera.id}/{kind}", camera.village

@@ -12,6 +12,7 @@ from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, ForbiddenError, NotFoundError
 from health.checks import checklist
 from web.framework.context import AnyContext, Context
@@ -91,7 +92,9 @@ async def overview(c: Context[VillageQuery]) -> OnboardingView:
 async def survey(c: Context) -> WorkView:
     """Start a survey of the network for devices; progress comes as events."""
     if c.identity.villages is not None:
-        raise ForbiddenError("only an administrator of the whole town may survey all subnets")
+        raise ForbiddenError(
+            "only an administrator of the whole town may survey all subnets", ErrorCode.SURVEY_TOWN_ONLY
+        )
     async with c.services.database.session() as session:
         await audit_trail.record(
             session, c.services.clock.now(), c.identity.name, AuditAction.CAMERAS_ONBOARDING_SURVEY, "town"
@@ -115,7 +118,9 @@ async def identify(c: Context[None, IdentifyBody]) -> WorkView:
 async def adopt(c: Context[None, AdoptBody]) -> Created:
     """Add a discovered device to the registry as a camera of a village."""
     if not c.identity.sees_village(c.body.village):
-        raise NotFoundError(f"there is no village '{c.body.village}'")
+        raise NotFoundError(
+            f"there is no village '{c.body.village}'", ErrorCode.VILLAGE_NOT_FOUND, village=c.body.village
+        )
     async with c.services.database.session() as session:
         added = await adoption.adopt(
             session,
@@ -163,5 +168,5 @@ async def camera_history(c: Context[HistoryQuery]) -> list[ChangeView]:
 
 def _work(c: AnyContext) -> OnboardingWork:
     if c.services.onboarding is None:
-        raise ConflictError("the station is still starting; try again in a moment")
+        raise ConflictError("the station is still starting; try again in a moment", ErrorCode.STATION_STARTING)
     return c.services.onboarding

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from cameras.registry import lookup
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 from health.faults import fault_queries
 from health.patrol import maintenance, rounds, verdicts
@@ -108,7 +109,7 @@ async def ask_for_round(c: Context[None, Scope]) -> RoundView:
                 scope["cameras"] = [x for x in c.body.cameras if x in known]
             # Nothing that was named is left: an empty list would mean everything.
             if not scope["villages"] or (c.body.cameras and not scope["cameras"]):
-                raise NotFoundError("there is no such camera or village")
+                raise NotFoundError("there is no such camera or village", ErrorCode.CAMERA_OR_VILLAGE_NOT_FOUND)
         row = await rounds.request(session, c.services.clock.now(), c.identity.name, scope)
     return round_view(row, mine)
 

@@ -9,6 +9,7 @@ from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, NotFoundError
 from web.framework.context import AnyContext, Context
 from web.framework.routing import RouteTable
@@ -105,10 +106,10 @@ async def home(c: Context) -> None:
 
 async def _ptz_camera(c: AnyContext) -> tuple[Camera, PtzControl]:
     if c.services.ptz is None:
-        raise ConflictError("the station is still starting; try again in a moment")
+        raise ConflictError("the station is still starting; try again in a moment", ErrorCode.STATION_STARTING)
     camera = await visible_camera(c)
     if not (camera.device or {}).get("ptz"):
-        raise NotFoundError("this camera has no PTZ")
+        raise NotFoundError("this camera has no PTZ", ErrorCode.NO_PTZ)
     return camera, c.services.ptz
 
 

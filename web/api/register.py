@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from cameras.registry import lookup
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, UsageError
 from health.kpi import figures
 from health.kpi.camera_days import bounds
@@ -53,7 +54,10 @@ async def sign_day(c: Context[None, SignBody]) -> DayView:
     async with c.services.database.session() as session:
         if (there := await register.signed(session, day)) is not None:
             raise ConflictError(
-                f"{day} was signed by {there.signed_by}; what became known later goes into a supplement"
+                f"{day} was signed by {there.signed_by}; what became known later goes into a supplement",
+                ErrorCode.REGISTER_SIGNED,
+                day=day,
+                account=there.signed_by,
             )
         present = await figures.day(session, c.identity.villages, start, now)
         await register.sign(
@@ -93,7 +97,7 @@ async def register_pdf(c: Context) -> web.Response:
 def _signing(c: Context[None, SignBody]) -> tuple[datetime, datetime]:
     """Return the present time and the start of the day. Raises UsageError if the account sees only some villages."""
     if c.identity.villages is not None:
-        raise UsageError("only an account for the whole town may sign the register")
+        raise UsageError("only an account for the whole town may sign the register", ErrorCode.REGISTER_TOWN_ONLY)
     return c.services.clock.now(), _start(c, c.body.day)
 
 
@@ -114,7 +118,7 @@ def _start(c: AnyContext, text: str | None) -> datetime:
         return now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     start = day_start(text, zone)
     if start > now:
-        raise UsageError("that day has not begun")
+        raise UsageError("that day has not begun", ErrorCode.DAY_NOT_BEGUN)
     return start
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from cameras.registry import lookup
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ForbiddenError, NotFoundError
 from health.kpi import daily_figures, figures
 from health.vocabulary import FiguresKind
@@ -66,7 +67,9 @@ async def village_report(c: Context[ReportQuery]) -> VillageReport:
 async def day_figures(c: Context[FiguresQuery]) -> list[DayFigures]:
     """Figures of complete days, newest first: of the town, of villages, vendors or sponsors."""
     if c.identity.villages is not None and c.query.kind is not FiguresKind.VILLAGE:
-        raise ForbiddenError("an account limited to villages may only read their figures")
+        raise ForbiddenError(
+            "an account limited to villages may only read their figures", ErrorCode.VILLAGE_FIGURES_ONLY
+        )
     q = c.query
     async with c.services.database.reading() as session:
         rows = await daily_figures.page(
@@ -94,6 +97,6 @@ async def village_report_page(c: Context[ReportQuery]) -> web.Response:
 async def _report(c: Context[ReportQuery]) -> VillageReport:
     code = c.path("village")
     if not c.identity.sees_village(code):
-        raise NotFoundError("there is no such village")
+        raise NotFoundError("there is no such village", ErrorCode.VILLAGE_NOT_FOUND, village=code)
     await c.audit_view(AuditAction.REPORT_VIEW, code, reason=f"report of {code}", village=code)
     return await c.services.reports.village(code, c.query.month)

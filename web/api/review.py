@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from cameras.states import StreamKind
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 from health.faults.families import PICTURE_FAMILIES
 from health.patrol import review
@@ -76,7 +77,7 @@ async def judge_camera(c: Context[None, ReviewVerdictBody]) -> ReviewVerdictRepl
     async with c.services.database.session() as session:
         camera = await review.camera_of(session, c.body.camera)
         if not c.identity.sees_village(camera.village):
-            raise NotFoundError(f"camera '{c.body.camera}' not found")
+            raise NotFoundError(f"camera '{c.body.camera}' not found", ErrorCode.CAMERA_NOT_FOUND, camera=c.body.camera)
         fault = await review.record_verdict(
             session, camera, c.body.verdict, c.body.family or None, c.services.clock.now(), c.identity.name
         )

@@ -13,6 +13,7 @@ from cameras.registry import lookup
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
 from core.clock import from_microseconds
+from core.error_codes import ErrorCode
 from core.errors import UsageError
 from search import vocabulary
 from search.indexing.lag import lag
@@ -132,7 +133,7 @@ def _key(text: str, parts: int) -> list[int]:
     found = text.split("-")
     numbers_of = [n for p in found if (n := sighting_number(p)) is not None]
     if not len(found) == len(numbers_of) == parts:
-        raise UsageError("the page key (after) is invalid")
+        raise UsageError("the page key (after) is invalid", ErrorCode.PAGE_KEY_INVALID)
     return numbers_of
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 from search.query import judgements
 from search.store import Sighting, camera_numbers, ids, thumbnails
@@ -47,7 +48,7 @@ def picture_of(c: AnyContext, sighting: Sighting) -> bytes:
             c.services.sighting_store.day_dir(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size
         )
     except OSError as e:
-        raise NotFoundError("this picture is no longer kept") from e
+        raise NotFoundError("this picture is no longer kept", ErrorCode.PICTURE_NOT_KEPT) from e
 
 
 async def sighting_vector(c: AnyContext, text: str) -> tuple[Sighting, Floats]:
@@ -55,7 +56,7 @@ async def sighting_vector(c: AnyContext, text: str) -> tuple[Sighting, Floats]:
     sighting, _ = await visible_sighting(c, text)
     found = await c.services.search_executor.run(c.services.sighting_store.vectors, [sighting])
     if sighting.id not in found:
-        raise NotFoundError("this sighting has no vector to compare")
+        raise NotFoundError("this sighting has no vector to compare", ErrorCode.NO_VECTOR)
     return sighting, found[sighting.id]
 
 

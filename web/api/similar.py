@@ -9,6 +9,7 @@ from cameras.states import StreamKind
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
 from core.clock import from_microseconds, to_microseconds
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError, UsageError
 from nvr.archive.reader import Keyframe
 from nvr.playback import uploads
@@ -107,7 +108,7 @@ async def search_by_picture(c: Context[PictureQuery]) -> SimilarReply:
         asked = Filter.model_validate(strict_input.parse_json(q.filter.encode()))
         strict_input.check_model(asked)
     except (UsageError, ValidationError) as e:
-        raise UsageError("the filter is invalid") from e
+        raise UsageError("the filter is invalid", ErrorCode.FILTER_INVALID) from e
     query = await _audited_query(c, asked, reason, AuditAction.SEARCH_QUERY_SIMILAR, of="an uploaded picture")
     rows = await _ranked(c, made.vector, await _pack_number(c, made.embedder), query, q.limit)
     return SimilarReply(rows=await _with_travel(c, rows, None, by_travel=False), same=made.same, embedder=made.embedder)
@@ -141,7 +142,7 @@ def _box_of(q: PictureQuery) -> tuple[float, float, float, float] | None:
     """Return the box of a query; None if it states none. Raises UsageError if it states a part of one."""
     if q.x is None or q.y is None or q.w is None or q.h is None:
         if any(v is not None for v in (q.x, q.y, q.w, q.h)):
-            raise UsageError("a box needs x, y, w and h")
+            raise UsageError("a box needs x, y, w and h", ErrorCode.BOX_INCOMPLETE)
         return None
     return q.x, q.y, q.w, q.h
 
@@ -155,14 +156,16 @@ async def _audited_query(c: AnyContext, asked: Filter, reason: str, action: Audi
 
 async def _example_from_frame(c: AnyContext, body: SimilarBody) -> AppearanceExample:
     if body.camera is None or body.at_us is None or body.box is None:
-        raise UsageError("name a sighting, or a camera with a moment and a box")
+        raise UsageError("name a sighting, or a camera with a moment and a box", ErrorCode.EXAMPLE_REQUIRED)
     camera = await visible_camera(c, body.camera, with_retired=True)
     check_playback(c, from_microseconds(body.at_us))
     stream = f"{camera.id}/{body.kind}"
     frame: Keyframe | None = await c.services.reader.keyframe_at(stream, body.at_us)
     if frame is None:
         raise NotFoundError(
-            f"nothing is recorded there at {from_microseconds(body.at_us).isoformat(timespec='seconds')}"
+            f"nothing is recorded there at {from_microseconds(body.at_us).isoformat(timespec='seconds')}",
+            ErrorCode.NOTHING_RECORDED_AT,
+            at=from_microseconds(body.at_us),
         )
     before = await c.services.reader.keyframes(
         stream, max(0, body.at_us - example.LEARN_US), body.at_us, example.LEARN_KEYFRAMES,

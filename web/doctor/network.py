@@ -10,13 +10,14 @@ import ssl
 from collections.abc import Sequence
 
 import psutil
+from pydantic import JsonValue
 
 from cameras.discovery import ws_discovery
+from core.error_codes import ErrorCode
 from core.network.error_text import reason
 from core.settings import TlsMode
 from nvr.rtsp import camera_socket
 from web.doctor.facts import CheckedStation, CheckResult, failed, ok, unknown, warning
-from web.http.anonymous_limit import LIMITED_SENTENCE
 
 WAIT_S = 1.0
 
@@ -61,7 +62,7 @@ def console(station: CheckedStation) -> Sequence[CheckResult]:
 
 
 def _ask(station: CheckedStation) -> bool:
-    """Return whether a console answers: its API refuses an anonymous request with a known sentence."""
+    """Return whether a console answers: its API refuses an anonymous request with a known code."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(station.settings.web.host, station.settings.web.host)
     connection: http.client.HTTPConnection
     if station.settings.web.tls is TlsMode.OWN:
@@ -74,8 +75,15 @@ def _ask(station: CheckedStation) -> bool:
     with contextlib.closing(connection):
         connection.request("GET", "/api/me")
         reply = connection.getresponse()
-        words = {401: "sign in first", 429: LIMITED_SENTENCE}.get(reply.status)
-        return words is not None and json.loads(reply.read(10_000)) == {"error": words}
+        expected = {401: ErrorCode.SIGN_IN_FIRST, 429: ErrorCode.ANONYMOUS_LIMIT}.get(reply.status)
+        return expected is not None and _code_of(reply.read(10_000)) == expected
+
+
+def _code_of(answer: bytes) -> str:
+    """Return the code of an error answer; empty if it is another program's. Raises ValueError."""
+    told: JsonValue = json.loads(answer)
+    code = told.get("code") if isinstance(told, dict) else None
+    return code if isinstance(code, str) else ""
 
 
 def _bindable(host: str, port: int, subject: str) -> CheckResult:

@@ -14,6 +14,7 @@ from typing_extensions import TypeVar  # TypeVar defaults (PEP 696) are in `typi
 from core.accounts.sessions import Identity
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ForbiddenError, NotFoundError, PurposeRequired
 from core.json_types import JsonInput
 from core.numbers import parse_whole_number
@@ -41,7 +42,7 @@ class Context(Generic[Q, B]):
     def identity(self) -> Identity:
         """Return who is signed in. Raises ForbiddenError for an anonymous request."""
         if self.identity_or_none is None:
-            raise ForbiddenError("sign in first")
+            raise ForbiddenError("sign in first", ErrorCode.SIGN_IN_FIRST)
         return self.identity_or_none
 
     def path(self, name: str) -> str:
@@ -51,7 +52,7 @@ class Context(Generic[Q, B]):
         """Return a path variable as an integer. Raises NotFoundError if it is not a number."""
         number = parse_whole_number(self.request.match_info[name])
         if number is None:
-            raise NotFoundError("not found")
+            raise NotFoundError("not found", ErrorCode.NOT_FOUND)
         return number
 
     @property

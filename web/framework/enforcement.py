@@ -16,11 +16,12 @@ from pydantic import BaseModel, JsonValue, TypeAdapter
 from core import executors
 from core.accounts.permissions import Permission
 from core.accounts.sessions import Identity, SessionEnd
+from core.error_codes import ErrorCode
 from core.errors import UsageError
 from core.host import metrics_token
 from web.framework import refusals
 from web.framework.context import Context, session_key
-from web.framework.refusals import RefusalReason, Refused
+from web.framework.refusals import Refused
 from web.framework.routing import CSRF_HEADER, POLL_HEADER, ROUTES, ReplyKind, Route
 from web.http import anonymous_limit, compression, connection_limits, request_bodies, strict_input
 from web.http.cookies import bearer_of, cookie_of, session_cookie
@@ -67,8 +68,8 @@ async def _authorised(r: Route, request: web.Request, services: Services) -> Ide
 
     Raises Refused, UsageError, TooManyError.
     """
-    for value in request.match_info.values():
-        strict_input.check_text(value, "the address")
+    for name, value in request.match_info.items():
+        strict_input.check_text(value, name)
     if r.reply_kind is ReplyKind.SOCKET:
         services.opening_rate.count(session_key(request, services))
     scraper = r.scraped and await _is_scraper(request, services)
@@ -78,11 +79,11 @@ async def _authorised(r: Route, request: web.Request, services: Services) -> Ide
     _charge(request, who, scraper=scraper)
     if who is not None and who.must_change and (r.method, r.path) not in ROUTES_BEFORE_PASSWORD_CHANGE:
         sentence = "somebody else set your password; choose a new one first"
-        raise Refused(refusals.error(403, sentence, reason=RefusalReason.PASSWORD))
+        raise Refused(refusals.error(403, ErrorCode.PASSWORD, sentence))
     if who is not None and not who.may(r.permission):
-        raise Refused(refusals.error(403, "this account may not do this"))
+        raise Refused(refusals.error(403, ErrorCode.PERMISSION_MISSING, "this account may not do this"))
     if (r.method != "GET" or r.reply_kind is ReplyKind.SOCKET) and not _is_same_site(request, r.reply_kind):
-        raise Refused(refusals.error(403, _cross_site_reason(request)))
+        raise Refused(_cross_site_refusal(request))
     return who
 
 
@@ -129,12 +130,13 @@ def _is_same_site(request: web.Request, kind: ReplyKind) -> bool:
     return kind is ReplyKind.SOCKET or CSRF_HEADER in request.headers
 
 
-def _cross_site_reason(request: web.Request) -> str:
-    """Return why a request does not count as this site's own; the second half helps whoever sets up a proxy."""
+def _cross_site_refusal(request: web.Request) -> web.Response:
+    """Return 403 for a request that is not this site's own; the addresses help whoever sets up a proxy."""
     origin, here = request.headers.get("Origin"), f"{request.scheme}://{request.host}"
     if origin is None or same_origin(origin, request.scheme, request.host):
-        return "the request comes from another site"
-    return f"the request comes from another site ({origin}, this is {here}); behind a proxy see docs/https.md"
+        return refusals.error(403, ErrorCode.HEADER_MISSING, f"the request lacks the header {CSRF_HEADER}")
+    sentence = f"the request comes from another site ({origin}, this is {here}); behind a proxy see docs/https.md"
+    return refusals.error(403, ErrorCode.CROSS_SITE, sentence, origin=origin[:200], address=here)
 
 
 def _validated(model: type[BaseModel], given: object) -> BaseModel:
@@ -147,8 +149,8 @@ def _validated(model: type[BaseModel], given: object) -> BaseModel:
 def _query(request: web.Request) -> dict[str, str]:
     given = dict(request.query)
     for name, value in given.items():
-        strict_input.check_text(name, "the query")
-        strict_input.check_text(value, "the query")
+        strict_input.check_text(name, "query")
+        strict_input.check_text(value, name)
     return given
 
 
@@ -156,7 +158,9 @@ async def _json(request: web.Request, services: Services, who: Identity | None) 
     """Return the JSON body, read as UTF-8 whatever charset is stated (RFC 8259 8.1). Raises UsageError."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         # The server decompresses nothing (web.http.connection_limits).
-        raise UsageError("Content-Encoding is not supported; send the body uncompressed")
+        raise UsageError(
+            "Content-Encoding is not supported; send the body uncompressed", ErrorCode.ENCODING_UNSUPPORTED
+        )
     if who is None:
         reader, limit = connection_limits.client_key(request.remote or ""), request_bodies.MAX_ANONYMOUS_JSON_BYTES
     else:

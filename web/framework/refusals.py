@@ -1,27 +1,29 @@
-"""Answers to requests that are refused or fail: an HTTP status and a JSON body {"error": sentence, "reason": code}."""
+"""Answers to requests that are refused or fail: an HTTP status and a JSON body {"code", "params", "message"}."""
 
 from __future__ import annotations
 
 import logging
-from enum import StrEnum
+import secrets
+from typing import Unpack
 from urllib.parse import urlencode
 
 from aiohttp import web
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy.exc import DataError, IntegrityError
 
 from core.accounts.sessions import SessionEnd
+from core.error_codes import ErrorCode
+from core.error_parameters import ErrorParameters
 from core.errors import (
     ConflictError,
     ForbiddenError,
     MinwangError,
     NotFoundError,
-    PurposeRequired,
     TooManyError,
     TooSlowError,
     UsageError,
-    ViewerNotConfirmed,
 )
+from core.input_problems import input_problems, input_sentence
 from web.framework.routing import ReplyKind, Route
 
 log = logging.getLogger(__name__)
@@ -36,27 +38,24 @@ _STATUS: tuple[tuple[type[MinwangError], int], ...] = (
 )
 
 
-class RefusalReason(StrEnum):
-    """Codes for the console: refusals after which a person can do something and try again.
+_SESSION_ENDS = {
+    SessionEnd.IDLE: (ErrorCode.IDLE, "the session ended because nobody used it for a while; sign in again"),
+    SessionEnd.TOO_OLD: (ErrorCode.TOO_OLD, "the session ended after twelve hours; sign in again"),
+    SessionEnd.REVOKED: (ErrorCode.REVOKED, "sign in first"),
+}
 
-    An ended session has those of `SessionEnd` instead.
+
+class ErrorReply(BaseModel):
+    """Every refusal and failure of the API.
+
+    A program decides by `code` and puts `params` into words; `message` is one English sentence for logs.
     """
 
-    NONE = ""
-    PURPOSE = "purpose"  # state a purpose
-    WATCHING = "watching"  # confirm that somebody is watching
-    PASSWORD = "password"  # choose a new password
+    model_config = ConfigDict(title="Error")
 
-
-_REASONS: tuple[tuple[type[MinwangError], RefusalReason], ...] = (
-    (PurposeRequired, RefusalReason.PURPOSE),
-    (ViewerNotConfirmed, RefusalReason.WATCHING),
-)
-SESSION_END_SENTENCES = {
-    SessionEnd.IDLE: "the session ended because nobody used it for a while; sign in again",
-    SessionEnd.TOO_OLD: "the session ended after twelve hours; sign in again",
-    SessionEnd.REVOKED: "sign in first",
-}
+    code: ErrorCode
+    params: ErrorParameters
+    message: str
 
 
 class Refused(Exception):
@@ -67,15 +66,20 @@ class Refused(Exception):
         self.response = response
 
 
-def error(status: int, sentence: str, *, reason: RefusalReason | SessionEnd = RefusalReason.NONE) -> web.Response:
-    """Return a JSON error response. `reason`: a code that tells a program why it is refused."""
-    content = {"error": sentence} | ({"reason": reason} if reason else {})
-    return web.json_response(content, status=status, headers={"Cache-Control": "no-store"})
+def error(status: int, code: ErrorCode, sentence: str, **parameters: Unpack[ErrorParameters]) -> web.Response:
+    """Return a JSON error response (`ErrorReply`)."""
+    reply = ErrorReply(code=code, params=parameters, message=sentence)
+    return web.Response(
+        text=reply.model_dump_json(),
+        status=status,
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
 
 
 def too_many(e: TooManyError) -> web.Response:
     """Return 429 (RFC 6585), with Retry-After if the waiting time is known."""
-    response = error(429, str(e))
+    response = error(429, e.code, str(e), **e.parameters)
     if e.retry_after_s is not None:
         response.headers["Retry-After"] = str(e.retry_after_s)
     return response
@@ -85,7 +89,8 @@ def sign_in_first(r: Route, request: web.Request, why: SessionEnd, *, had_sessio
     """Return 401, with the reason if there was a session; for a page, the way to the sign-in page and back."""
     if r.reply_kind is ReplyKind.PAGE:
         return web.Response(status=302, headers={"Location": f"/login?{urlencode({'next': request.path_qs})}"})
-    return error(401, SESSION_END_SENTENCES[why], reason=why if had_session else RefusalReason.NONE)
+    code, sentence = _SESSION_ENDS[why]
+    return error(401, code if had_session else ErrorCode.SIGN_IN_FIRST, sentence)
 
 
 def answer_to(e: Exception, r: Route, request: web.Request) -> web.Response:
@@ -94,27 +99,24 @@ def answer_to(e: Exception, r: Route, request: web.Request) -> web.Response:
         case Refused():
             return e.response
         case ValidationError():
-            return error(422, _validation_sentence(e))
+            return error(422, ErrorCode.INVALID_INPUT, input_sentence(e), fields=input_problems(e))
         case TooManyError():
             return too_many(e)
         case MinwangError():
-            reason = next((reason for kind, reason in _REASONS if isinstance(e, kind)), RefusalReason.NONE)
-            return error(next(status for kind, status in _STATUS if isinstance(e, kind)), str(e), reason=reason)
+            status = next(status for kind, status in _STATUS if isinstance(e, kind))
+            return error(status, e.code, str(e), **e.parameters)
         case web.HTTPRequestEntityTooLarge():
-            return error(413, "the body is too large")
+            return error(413, ErrorCode.BODY_TOO_LARGE, "the body is too large")
         case ConnectionError() if request.transport is None or request.transport.is_closing():
             # Nobody receives this answer; without it aiohttp would log a traceback for each client that disconnects.
-            return error(400, "the connection was lost")
+            return error(400, ErrorCode.CONNECTION_LOST, "the connection was lost")
         case ConnectionError() | web.HTTPException() | TimeoutError():
             raise e  # aiohttp's own response, or a client that is too slow
         case DataError() | IntegrityError():
             log.warning("%s %s: the database refuses a value (%s)", r.method, r.path, type(e).__name__)
-            return error(400, "a value is out of range, or refers to something that does not exist")
-    log.error("%s %s failed", r.method, r.path, exc_info=e)
-    return error(500, "internal error; see the station's log")
-
-
-def _validation_sentence(e: ValidationError) -> str:
-    """Describe the first five validation errors in one sentence."""
-    found = e.errors(include_url=False, include_context=False, include_input=False)[:5]
-    return "; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}"[:400] for x in found)
+            sentence = "a value is out of range, or refers to something that does not exist"
+            return error(400, ErrorCode.VALUE_REFUSED, sentence)
+    reference = secrets.token_hex(4)
+    log.error("%s %s failed; reference %s", r.method, r.path, reference, exc_info=e)
+    sentence = f"internal error; the station's log has the reference {reference}"
+    return error(500, ErrorCode.INTERNAL, sentence, reference=reference)

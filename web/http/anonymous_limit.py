@@ -25,6 +25,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from core.clock import Clock
+from core.error_codes import ErrorCode
 from core.errors import TooManyError
 from core.settings import WebSettings
 from web.http.connection_limits import client_key
@@ -92,7 +93,7 @@ class AnonymousLimit:
                     "too many refused requests, the last from %s; %d were answered 429 so far", source, self.limited
                 )
             seconds = math.ceil((1 - bucket.tokens) / REQUESTS_PER_SECOND)
-            raise TooManyError(LIMITED_SENTENCE, retry_after_s=seconds)
+            raise TooManyError(LIMITED_SENTENCE, ErrorCode.ANONYMOUS_LIMIT, retry_after_s=seconds)
         bucket.tokens -= 1
         return Charge(bucket)
 

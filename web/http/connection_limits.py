@@ -26,6 +26,7 @@ from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_server import Server
 
 from core.clock import Clock
+from core.error_codes import ErrorCode
 from core.errors import TooManyError, TooSlowError
 from core.host import open_files
 from core.network.transports import abort
@@ -170,7 +171,11 @@ async def deadline(seconds: float) -> AsyncIterator[None]:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError as e:
-        raise TooSlowError(f"the body took longer than {seconds:.0f} s; send it again over a faster connection") from e
+        raise TooSlowError(
+            f"the body took longer than {seconds:.0f} s; send it again over a faster connection",
+            ErrorCode.BODY_TOO_SLOW,
+            seconds=round(seconds),
+        ) from e
 
 
 def client_key(address: str) -> str:
@@ -196,7 +201,11 @@ class SocketLimit:
     def hold(self, session: str, user_id: int) -> Iterator[None]:
         """Hold one socket. Raises TooManyError if this session or this person has too many."""
         if self._open[session] >= self._most or self._open[user_id] >= self._most * SESSIONS_PER_PERSON:
-            raise TooManyError(f"a session has at most {self._most} sockets of this kind at once; close other windows")
+            raise TooManyError(
+                f"a session has at most {self._most} sockets of this kind at once; close other windows",
+                ErrorCode.TOO_MANY_SOCKETS,
+                limit=self._most,
+            )
         self._open.update((session, user_id))
         try:
             yield
@@ -221,7 +230,11 @@ class OpeningRate:
         while times and times[0] <= now - 60:
             times.popleft()
         if len(times) >= MAX_SOCKETS_PER_MINUTE:
-            raise TooManyError(f"a session opens at most {MAX_SOCKETS_PER_MINUTE} sockets a minute; wait a minute")
+            raise TooManyError(
+                f"a session opens at most {MAX_SOCKETS_PER_MINUTE} sockets a minute; wait a minute",
+                ErrorCode.SOCKETS_OPENED_TOO_FAST,
+                limit=MAX_SOCKETS_PER_MINUTE,
+            )
         times.append(now)
         while len(self._asked) > 1000:
             self._asked.popitem(last=False)

@@ -13,36 +13,37 @@ from pathlib import Path
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
+from core.error_codes import ErrorCode
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def middleware(index: Path) -> Middleware:
-    """Return the middleware. `index`: the console's page; where it is missing the server's plain answer is kept."""
+def middleware(index: Path, refusal: Callable[[int, ErrorCode, str], web.Response]) -> Middleware:
+    """Return the middleware.
+
+    `index`: the console's page; where it is missing the server's plain answer is kept. `refusal` builds a JSON error.
+    """
 
     @web.middleware
-    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
         except web.HTTPMethodNotAllowed as e:
             if not request.path.startswith("/api/"):
                 raise
-            allow = ", ".join(sorted(e.allowed_methods))
-            return _error(405, "this address does not take this method", {hdrs.ALLOW: allow})
+            answer = refusal(405, ErrorCode.METHOD_NOT_ALLOWED, "this address does not take this method")
+            answer.headers[hdrs.ALLOW] = ", ".join(sorted(e.allowed_methods))
+            return answer
         except web.HTTPNotFound:
             if request.path.startswith("/api/") or request.path == "/api":
-                return _error(404, "there is no such address", {})
+                return refusal(404, ErrorCode.NOT_FOUND, "there is no such address")
             page = await asyncio.to_thread(_read, index) if _wants_page(request) else None
             if page is None:
                 raise
             headers = {hdrs.CACHE_CONTROL: "no-cache"}
             return web.Response(status=404, body=page, content_type="text/html", charset="utf-8", headers=headers)
 
-    return answer
-
-
-def _error(status: int, sentence: str, headers: dict[str, str]) -> web.Response:
-    headers = {hdrs.CACHE_CONTROL: "no-store", **headers}
-    return web.json_response({"error": sentence}, status=status, headers=headers)
+    return answered
 
 
 def _wants_page(request: web.Request) -> bool:

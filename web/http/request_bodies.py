@@ -20,6 +20,7 @@ from typing import IO
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from core.error_codes import ErrorCode
 from core.errors import StorageError, TooManyError, UsageError
 from core.executors import Executor, RunInThread
 from nvr.playback import uploads
@@ -55,7 +56,7 @@ class BodyBudget:
                     content += chunk
             return bytes(content)
         except (web.RequestPayloadError, HttpProcessingError) as e:
-            raise UsageError("the body is incomplete or not validly chunked") from e
+            raise UsageError("the body is incomplete or not validly chunked", ErrorCode.BODY_INCOMPLETE) from e
         finally:
             self._give_back(who, size)
 
@@ -63,7 +64,9 @@ class BodyBudget:
         self.total += size
         self.taken[who] += size
         if self.total > BUDGET_BYTES or self.taken[who] > BUDGET_BYTES_PER_PERSON:
-            raise TooManyError("the station is receiving too much data; try again in a moment")
+            raise TooManyError(
+                "the station is receiving too much data; try again in a moment", ErrorCode.RECEIVING_BUSY
+            )
 
     def _give_back(self, who: str, size: int) -> None:
         self.total -= size
@@ -104,10 +107,12 @@ class Uploads:
     def _hold_upload(self, user_id: int) -> Iterator[None]:
         if self._open[user_id] >= MAX_UPLOADS_PER_PERSON:
             raise TooManyError(
-                f"at most {MAX_UPLOADS_PER_PERSON} files may be uploaded at once; wait until the others are finished"
+                f"at most {MAX_UPLOADS_PER_PERSON} files may be uploaded at once; wait until the others are finished",
+                ErrorCode.TOO_MANY_UPLOADS,
+                limit=MAX_UPLOADS_PER_PERSON,
             )
         if self._open.total() >= MAX_UPLOADS:
-            raise TooManyError("the station is receiving too many files; try again in a minute")
+            raise TooManyError("the station is receiving too many files; try again in a minute", ErrorCode.UPLOADS_BUSY)
         self._open[user_id] += 1
         try:
             yield
@@ -124,12 +129,16 @@ async def _spool(request: web.Request, file: IO[bytes], most: int, run: RunInThr
             async for chunk in request.content.iter_chunked(CHUNK_BYTES):
                 size += len(chunk)
                 if size > most:
-                    raise UsageError(f"the file is larger than {most // 1_000_000} MB; take a smaller picture")
+                    raise UsageError(
+                        f"the file is larger than {most // 1_000_000} MB; take a smaller picture",
+                        ErrorCode.FILE_TOO_LARGE,
+                        limit_mb=most // 1_000_000,
+                    )
                 await run(_append, file, chunk)
     except (web.RequestPayloadError, HttpProcessingError) as e:
-        raise UsageError("the file is incomplete or not validly chunked") from e
+        raise UsageError("the file is incomplete or not validly chunked", ErrorCode.BODY_INCOMPLETE) from e
     if not size:
-        raise UsageError("the request contains no file")
+        raise UsageError("the request contains no file", ErrorCode.FILE_MISSING)
 
 
 def _unnamed_file(folder: Path) -> IO[bytes]:
@@ -143,7 +152,9 @@ def _unnamed_file(folder: Path) -> IO[bytes]:
 def _append(file: IO[bytes], chunk: bytes) -> None:
     try:
         if file.write(chunk) != len(chunk):
-            raise StorageError("the file could not be stored: the disk is full; free space and send it again")
+            raise StorageError(
+                "the file could not be stored: the disk is full; free space and send it again", ErrorCode.DISK_FULL
+            )
     except OSError as e:
         raise _write_error(e) from e
 
@@ -155,5 +166,6 @@ def _read_all(file: IO[bytes]) -> bytes:
 
 def _write_error(e: OSError) -> StorageError:
     return StorageError(
-        f"the file cannot be written to the data folder ({e.strerror}); free space there and send it again"
+        f"the file cannot be written to the data folder ({e.strerror}); free space there and send it again",
+        ErrorCode.FILE_NOT_STORED,
     )

@@ -12,9 +12,13 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
+from typing import Unpack
 
 from pydantic import BaseModel, JsonValue
 
+from core.error_codes import ErrorCode
+from core.error_codes import InputProblemKind as Kind
+from core.error_parameters import InputLimits, InputProblem
 from core.errors import UsageError
 
 MAX_DEPTH = 32
@@ -31,11 +35,11 @@ EARLIEST_TIME, LATEST_TIME = datetime(1970, 1, 1, tzinfo=timezone.utc), datetime
 def parse_json(raw: bytes) -> JsonValue:
     """Return the value of a JSON body; an empty body is an empty object. Raises UsageError."""
     if max(raw.count(b","), raw.count(b"["), raw.count(b"{")) > MAX_VALUES:  # before the parser creates a million lists
-        raise UsageError(f"the body has more than {MAX_VALUES} values")
+        raise UsageError(f"the body has more than {MAX_VALUES} values", ErrorCode.BODY_TOO_COMPLEX, limit=MAX_VALUES)
     try:
         value: JsonValue = json.loads(raw.decode("utf-8") or "{}", parse_constant=_refuse)
     except (ValueError, RecursionError) as e:  # a number of more than 4,300 digits raises ValueError
-        raise UsageError("the body is not valid JSON") from e
+        raise UsageError("the body is not valid JSON", ErrorCode.BODY_NOT_JSON) from e
     count = 0
     level = [value]
     for _ in range(MAX_DEPTH):
@@ -44,8 +48,10 @@ def parse_json(raw: bytes) -> JsonValue:
         if not level:
             return value
         if count > MAX_VALUES:
-            raise UsageError(f"the body has more than {MAX_VALUES} values")
-    raise UsageError(f"the body is nested more than {MAX_DEPTH} levels deep")
+            raise UsageError(
+                f"the body has more than {MAX_VALUES} values", ErrorCode.BODY_TOO_COMPLEX, limit=MAX_VALUES
+            )
+    raise UsageError(f"the body is nested more than {MAX_DEPTH} levels deep", ErrorCode.BODY_TOO_DEEP, limit=MAX_DEPTH)
 
 
 def _refuse(word: str) -> None:
@@ -63,33 +69,43 @@ def _children(values: Iterable[JsonValue]) -> Iterator[JsonValue]:
             check(value)
 
 
-def check(value: object, name: str = "the body") -> None:
+def check(value: object, name: str = "body") -> None:
     """Raise UsageError for a number, time or text outside the limits above."""
     if isinstance(value, str):
         check_text(value, name)
     elif isinstance(value, int):
         if abs(value) > MAX_INTEGER:
-            raise UsageError(f"{name}: a whole number has at most 64 bits")
+            raise _invalid(name, Kind.TOO_LARGE, "a whole number has at most 64 bits", maximum=MAX_INTEGER)
     elif isinstance(value, float):
-        if not math.isfinite(value) or abs(value) > MAX_NUMBER:
-            raise UsageError(f"{name}: a number must be finite and at most {MAX_NUMBER:g}")
+        if not math.isfinite(value):
+            raise _invalid(name, Kind.NOT_FINITE, "a number must be finite")
+        if abs(value) > MAX_NUMBER:
+            raise _invalid(name, Kind.TOO_LARGE, f"a number is at most {MAX_NUMBER:g}", maximum=MAX_NUMBER)
     elif isinstance(value, datetime):
         if value.tzinfo is None:
-            raise UsageError(f"{name}: times need a zone, like 2026-11-21T08:00:00+08:00")
+            raise _invalid(name, Kind.NO_TIME_ZONE, "times need a zone, like 2026-11-21T08:00:00+08:00")
         if not EARLIEST_TIME <= value < LATEST_TIME:
-            raise UsageError(f"{name}: times must be between {EARLIEST_TIME.year} and {LATEST_TIME.year}")
+            first, end = EARLIEST_TIME.year, LATEST_TIME.year
+            sentence = f"times must be between {first} and {end}"
+            raise _invalid(name, Kind.TIME_OUT_OF_RANGE, sentence, minimum=first, maximum=end)
 
 
 def check_text(text: str, name: str) -> None:
     """Raise UsageError for a text that is too long, no valid Unicode, or has control characters or direction marks."""
     if len(text) > MAX_TEXT_CHARACTERS:
-        raise UsageError(f"{name}: a text has at most {MAX_TEXT_CHARACTERS} characters")
+        sentence = f"a text has at most {MAX_TEXT_CHARACTERS} characters"
+        raise _invalid(name, Kind.TOO_LONG, sentence, maximum=MAX_TEXT_CHARACTERS)
     if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
-        raise UsageError(f"{name}: a text must be Unicode that can be written as UTF-8")
+        raise _invalid(name, Kind.WRONG_CHARACTERS, "a text must be Unicode that can be written as UTF-8")
     if "\0" in text:
-        raise UsageError(f"{name}: a text must not contain NUL")
+        raise _invalid(name, Kind.WRONG_CHARACTERS, "a text must not contain NUL")
     if _HIDDEN.search(text):
-        raise UsageError(f"{name}: a text must not contain control characters or direction marks")
+        raise _invalid(name, Kind.WRONG_CHARACTERS, "a text must not contain control characters or direction marks")
+
+
+def _invalid(path: str, kind: Kind, sentence: str, **limits: Unpack[InputLimits]) -> UsageError:
+    problem: InputProblem = {"path": path, "kind": kind, "limits": limits}
+    return UsageError(f"{path}: {sentence}", ErrorCode.INVALID_INPUT, fields=[problem])
 
 
 def check_model(model: BaseModel, name: str = "") -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from core.clock import Clock
+from core.error_codes import ErrorCode
 from core.errors import ForbiddenError, TooManyError
 from web.http.connection_limits import client_key
 
@@ -45,7 +46,9 @@ class SignInLimit:
         if len(times) >= MAX_ATTEMPTS:
             left = math.ceil(times[0] + SPAN_S - now)
             sentence = f"too many wrong passwords from this address; try again in {math.ceil(left / 60)} minutes"
-            raise TooManyError(sentence, retry_after_s=left)
+            raise TooManyError(
+                sentence, ErrorCode.SIGN_IN_ADDRESS_BLOCKED, minutes=math.ceil(left / 60), retry_after_s=left
+            )
         times.append(now)
         if len(times) == MAX_ATTEMPTS:
             log.warning(

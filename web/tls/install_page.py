@@ -14,6 +14,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
+from core.error_codes import ErrorCode
 from core.errors import CertificateError, NotFoundError
 from web.tls.authority import Authority
 from web.tls.certificate import common_name, fingerprint
@@ -28,7 +29,7 @@ def answer(data_dir: Path, path: str) -> web.Response:
     try:
         authority = Authority(data_dir).certificate()
     except CertificateError as e:
-        raise NotFoundError("this station has no certificate authority of its own") from e
+        raise NotFoundError("this station has no certificate authority of its own", ErrorCode.NO_OWN_AUTHORITY) from e
     der = authority.public_bytes(serialization.Encoding.DER)
     name = common_name(authority.subject)
     if path == CERTIFICATE:

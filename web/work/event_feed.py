@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import events
 from core.clock import Clock
 from core.database import Database
+from core.error_codes import ErrorCode
 from core.errors import MinwangError, TooManyError
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ class EventFeed:
             async with self._changed:
                 await self._changed.wait_for(lambda: self.position > position)  # noqa: B023  # awaited here
             if position < self._floor:
-                raise TooManyError("this socket reads its events too slowly")
+                raise TooManyError("this socket reads its events too slowly", ErrorCode.EVENTS_READ_TOO_SLOWLY)
             for event in [e for e in self._recent if e.row.id > position]:
                 position = event.row.id
                 yield event

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from core.clock import Clock
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, ForbiddenError, MinwangError, NotFoundError
 from core.tasks import BackgroundTasks, end
 from nvr.archive.reader import ArchiveReader
@@ -75,7 +76,9 @@ class MotionJobs:
         self._forget()
         running = [j for j in self._jobs.values() if j.ended is None]
         if len(running) >= MAX_RUNNING_JOBS or any(j.owner == owner for j in running):
-            raise ConflictError("a motion search is running already; wait for it or end it")
+            raise ConflictError(
+                "a motion search is running already; wait for it or end it", ErrorCode.MOTION_SEARCH_RUNNING
+            )
         job = MotionJob(next(self._numbers), owner, session, camera, start_us, end_us, start_us)
         job.task = self._tasks.start(f"motion search {job.number}", self._run(job, stream, mask, check_access))
         self._jobs[job.number] = job
@@ -85,7 +88,7 @@ class MotionJobs:
         """Return a job of this session. Raises NotFoundError, also for a job of another session."""
         job = self._jobs.get(number)
         if job is None or job.session != session:
-            raise NotFoundError("this motion search does not exist or was deleted")
+            raise NotFoundError("this motion search does not exist or was deleted", ErrorCode.MOTION_SEARCH_NOT_FOUND)
         return job
 
     async def end(self, job: MotionJob) -> None:

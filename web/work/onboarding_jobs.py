@@ -18,6 +18,7 @@ from cameras.tables import Camera
 from core import events
 from core.clock import Clock
 from core.database import Database
+from core.error_codes import ErrorCode
 from core.errors import ConflictError
 from core.secrets import Vault
 from core.tasks import BackgroundTasks, running
@@ -78,7 +79,9 @@ class OnboardingWork:
     def _start(self, kind: JobKind, work: Work, cameras: Sequence[Camera] | None = None) -> JobState:
         if self.state.running:
             work.close()
-            raise ConflictError(f"{self.state.kind} is still running; wait for it")
+            raise ConflictError(
+                f"{self.state.kind} is still running; wait for it", ErrorCode.WORK_RUNNING, kind=self.state.kind
+            )
         villages = None if cameras is None else tuple(sorted({c.village for c in cameras}))
         self.state = JobState(kind, total=len(cameras or ()), running=True, villages=villages)
         self._tasks.start(kind, self._run(work))

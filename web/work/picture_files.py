@@ -7,13 +7,14 @@ from pathlib import Path
 
 from aiohttp import web
 
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 
 
 async def picture(data_dir: Path, relative: str | None) -> web.Response:
     """Return a JPEG as a response. Raises NotFoundError if `relative` is empty or the file does not exist."""
     if not relative:
-        raise NotFoundError("there is no picture")
+        raise NotFoundError("there is no picture", ErrorCode.NO_PICTURE)
     body = await asyncio.to_thread(read, data_dir, relative)
     return web.Response(body=body, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
@@ -23,11 +24,11 @@ def read(data_dir: Path, relative: str) -> bytes:
     root = data_dir.resolve()
     path = (root / relative).resolve()
     if root not in path.parents:
-        raise NotFoundError("there is no picture")
+        raise NotFoundError("there is no picture", ErrorCode.NO_PICTURE)
     try:
         return path.read_bytes()
     except OSError as e:
-        raise NotFoundError("this picture is no longer kept") from e
+        raise NotFoundError("this picture is no longer kept", ErrorCode.PICTURE_NOT_KEPT) from e
 
 
 async def write(data_dir: Path, relative: str, content: bytes) -> None:

@@ -13,6 +13,7 @@ import os
 from collections import Counter
 from functools import partial
 
+from core.error_codes import ErrorCode
 from core.errors import DetectorError, ProtocolError, StorageError, TooManyError
 from nvr.playback.decode_pool import DecodePool
 from reports import pdf
@@ -43,7 +44,8 @@ class Printer:
         if task is None:
             if self._in_work[user_id] >= MAX_PAGES_PER_PERSON or self._in_work.total() >= MAX_PAGES_IN_WORK:
                 raise TooManyError(
-                    "other pages are being printed; try again in a minute, or print the page from the browser"
+                    "other pages are being printed; try again in a minute, or print the page from the browser",
+                    ErrorCode.PRINTER_BUSY,
                 )
             task = self._pages.start(key, self._render(html))
             self._in_work[user_id] += 1
@@ -57,7 +59,9 @@ class Printer:
         try:
             return await self._pool.run(pdf.render_pdf, html)
         except (ProtocolError, DetectorError) as e:
-            raise StorageError("the page could not be rendered to PDF; print it from the browser") from e
+            raise StorageError(
+                "the page could not be rendered to PDF; print it from the browser", ErrorCode.PDF_FAILED
+            ) from e
 
     def _finish(self, user_id: int, _task: asyncio.Task[bytes]) -> None:
         self._in_work[user_id] -= 1

@@ -20,6 +20,7 @@ from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import HOUR_US, from_microseconds, to_microseconds
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.ids import StreamId
 from core.json_types import JsonInput
@@ -53,11 +54,13 @@ async def add(
     `case`: the case that needs it; the caller has checked it. Raises NotFoundError, UsageError.
     """
     if await session.get(Camera, camera, with_for_update=True) is None:  # waits for a concurrent deletion
-        raise NotFoundError(f"camera '{camera}' not found")
+        raise NotFoundError(f"camera '{camera}' not found", ErrorCode.CAMERA_NOT_FOUND, camera=camera)
     if not start_us < end_us:
-        raise UsageError("the end must be later than the start")
+        raise UsageError("the end must be later than the start", ErrorCode.END_BEFORE_START)
     if not reason.strip():
-        raise UsageError("enter a reason for the hold: a case number or why it is needed")
+        raise UsageError(
+            "enter a reason for the hold: a case number or why it is needed", ErrorCode.HOLD_REASON_REQUIRED
+        )
     hold = Hold(
         camera=camera,
         start_us=start_us,
@@ -89,9 +92,9 @@ async def release(session: AsyncSession, now: datetime, number: int, actor: str,
     """End a hold. Raises NotFoundError; ConflictError if it has already ended."""
     hold = await session.get(Hold, number)
     if hold is None:
-        raise NotFoundError(f"hold {number} not found")
+        raise NotFoundError(f"hold {number} not found", ErrorCode.HOLD_NOT_FOUND)
     if hold.released_at is not None or hold.expires_at <= now:
-        raise ConflictError(f"hold {number} has already ended")
+        raise ConflictError(f"hold {number} has already ended", ErrorCode.HOLD_ENDED, hold=number)
     hold.released_at = now
     await audit_trail.record(session, now, actor, AuditAction.HOLD_RELEASE, hold.camera, reason=reason, hold=number)
 
@@ -105,11 +108,11 @@ async def review(
     """
     hold = await session.get(Hold, number)
     if hold is None:
-        raise NotFoundError(f"hold {number} not found")
+        raise NotFoundError(f"hold {number} not found", ErrorCode.HOLD_NOT_FOUND)
     if not reason.strip():
-        raise UsageError("enter why the hold is still needed")
+        raise UsageError("enter why the hold is still needed", ErrorCode.HOLD_RENEWAL_REASON_REQUIRED)
     if hold.released_at is not None or hold.expires_at <= now:
-        raise ConflictError(f"hold {number} has already ended")
+        raise ConflictError(f"hold {number} has already ended", ErrorCode.HOLD_ENDED, hold=number)
     before, hold.expires_at, hold.told_at = hold.expires_at, now + lasts, None
     await audit_trail.record(
         session, now, actor, AuditAction.HOLD_REVIEW, hold.camera, reason=reason, hold=number, old=before.isoformat(),

@@ -20,6 +20,7 @@ from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import DAY_US, SECOND, Clock, SystemClock, from_microseconds, to_microseconds
 from core.database import Database
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, UsageError
 from core.host import ntp
 from nvr.archive import segment_index
@@ -249,9 +250,11 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, reason: str)
     """
     row = await session.get(RetentionClockRow, ROW_ID, with_for_update=True)
     if row is None or not row.suspicion:
-        raise ConflictError("deletion by age is not suspended; there is nothing to confirm")
+        raise ConflictError(
+            "deletion by age is not suspended; there is nothing to confirm", ErrorCode.RETENTION_NOT_SUSPENDED
+        )
     if not reason.strip():
-        raise UsageError("enter what the time was compared with")
+        raise UsageError("enter what the time was compared with", ErrorCode.TIME_COMPARISON_REQUIRED)
     state = _state(row)
     for name, value in _values(plausibility.confirm(state)).items():
         setattr(row, name, value)

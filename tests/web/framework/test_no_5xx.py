@@ -185,7 +185,7 @@ async def test_anonymous_bodies_cause_no_5xx(sign_in: SignIn) -> None:
     for body in BODIES:
         reply = await client.post("/api/session", data=body, headers=RAW)
         assert reply.status in (400, 413, 422), (body[:40], reply.status)
-        assert (await reply.json())["error"]
+        assert (await reply.json())["message"]
     for headers in (
         {"Content-Type": "application/json; charset=nonsense"},
         {"Content-Encoding": "gzip"},
@@ -237,8 +237,9 @@ async def test_an_unexpected_failure_is_one_sentence(
     reply = await client.post("/api/cases", json={"number": "1", "title": "a"}, headers=HEADERS)
     assert reply.status == 500
     assert "secret" not in await reply.text()
-    assert (await reply.json())["error"]
-    assert any(r.exc_info for r in caplog.records)
+    told = await reply.json()
+    assert told["code"] == "internal" and len(told["params"]["reference"]) == 8
+    assert any(r.exc_info and told["params"]["reference"] in r.getMessage() for r in caplog.records)
     caplog.clear()
 
 

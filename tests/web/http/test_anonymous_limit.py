@@ -121,7 +121,7 @@ async def test_a_flood_gets_429_and_does_not_affect_signed_in_neighbours(low_lim
         assert reply.status == 429 and int(reply.headers["Retry-After"]) >= 1
         assert (
             reply.headers["X-Content-Type-Options"] == "nosniff"
-            and "without signing in" in (await reply.json())["error"]
+            and "without signing in" in (await reply.json())["message"]
         )
     for path, status in (("/api/me", 200), ("/api/cameras/none", 404), ("/login", 200), ("/api/audit", 403)):
         assert (await officer.get(path)).status in (status, 503), path  # 503: the console is not built

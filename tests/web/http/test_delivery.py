@@ -65,9 +65,9 @@ async def test_an_unknown_address_gets_the_console_or_json(client: TestClient[we
     assert picture.status == 404 and b"console" not in await picture.read()
     for path in ("/api", "/api/nowhere"):
         answer = await client.get(path, headers={"Accept": "text/html"})
-        assert answer.status == 404 and answer.content_type == "application/json" and (await answer.json())["error"]
+        assert answer.status == 404 and answer.content_type == "application/json" and (await answer.json())["code"] == "not_found"
     wrong = await client.delete("/api/known")
-    assert wrong.status == 405 and "GET" in wrong.headers[hdrs.ALLOW] and (await wrong.json())["error"]
+    assert wrong.status == 405 and "GET" in wrong.headers[hdrs.ALLOW] and (await wrong.json())["code"] == "method_not_allowed"
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,8 @@ async def test_guessing_passwords_limits_only_the_guessing_address(
         "/api/session", json={"name": "auditor-all", "password": PASSWORD}, headers={**HEADERS, **made_up}
     )
     assert reply.status == 429
-    assert (await reply.json())["error"] == "too many wrong passwords from this address; try again in 15 minutes"
+    told = await reply.json()
+    assert (told["code"], told["params"]["minutes"]) == ("sign_in_address_blocked", 15)
     for _ in range(6):  # right passwords are not counted
         reply = await guesser.post(
             "/api/session", json={"name": "auditor-all", "password": PASSWORD}, headers={**HEADERS, **good}

@@ -61,7 +61,7 @@ async def test_orders_from_fault_to_repair(sign_in: SignIn, faults: dict[str, in
     listed = await (await officer.get("/api/orders")).json()
     assert {o["id"] for o in listed} == set(numbers)
     refused = await post(officer, "/api/orders/move", {"orders": numbers, "state": "odd"}, 422)
-    assert "'assigned'" in refused["error"]
+    assert "'assigned'" in refused["message"]
     # All or none: an order that cannot take the step keeps the others in their state.
     await post(officer, "/api/orders/move", {"orders": numbers, "state": "parts"}, 409)
     assert {o["state"] for o in await (await officer.get("/api/orders")).json()} == {"working", "verifying"}
@@ -75,7 +75,7 @@ async def test_orders_are_listed_by_state(sign_in: SignIn, faults: dict[str, int
         assert [o["id"] for o in listed] == ([made[0]["id"]] if state == OrderState.ASSIGNED else [])
     for text_of_no_state in ("²", "lost"):
         reply = await officer.get("/api/orders", params={"state": text_of_no_state})
-        assert reply.status == 422 and "'assigned'" in (await reply.json())["error"]
+        assert reply.status == 422 and "'assigned'" in (await reply.json())["message"]
 
 
 async def test_maintenance_begins_and_ends(sign_in: SignIn) -> None:

@@ -100,7 +100,7 @@ async def test_unattended_live_video_is_stopped(sign_in: SignIn, database: Datab
                 pass
         assert socket.close_code == 4410
         async with client.post("/api/live/ticket", json={"camera": "wj-01"}, headers=poll) as reply:
-            assert (reply.status, (await reply.json())["reason"]) == (403, "watching"), "a timer is nobody"
+            assert (reply.status, (await reply.json())["code"]) == (403, "watching"), "a timer is nobody"
         assert await live(client), "a person's click is an answer"
 
 
@@ -191,7 +191,7 @@ async def test_footage_needs_the_purpose_of_its_playlist_and_attendance(town: To
     assert await town.get(client, f"{SEGMENT}.mp4") == 200
     clock.advance(0.3)
     async with client.get(f"{SEGMENT}.mp4") as reply:
-        assert (reply.status, (await reply.json())["reason"]) == (403, "watching")
+        assert (reply.status, (await reply.json())["code"]) == (403, "watching")
     await services_of(client).playback_log.flush(everything=True)
     closed = await audit_rows(town.database, "playback.close")
     assert [(r.reason, r.data["village"]) for r in closed] == [("案件 2026-1", "wangjia"), ("案件 2026-2", "wangjia")]

@@ -110,7 +110,7 @@ async def test_event_sockets_of_a_session_are_bounded(sign_in: SignIn, database:
     held = [await greedy.ws_connect("/api/events") for _ in range(connection_limits.MAX_EVENT_SOCKETS)]
     refused = await greedy.get("/api/events", headers={"Connection": "Upgrade", "Upgrade": "websocket"})
     assert refused.status == 429
-    assert "windows" in (await refused.json())["error"]
+    assert "windows" in (await refused.json())["message"]
     await asyncio.sleep(0.05)
     async with database.session() as session:
         events.append(session, SystemClock().now(), EventKind.ALERT_DISPATCHED, village="wangjia")

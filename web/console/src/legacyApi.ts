@@ -1,7 +1,10 @@
 /** The station's HTTP API. Shapes follow /api/openapi.json. */
 
+import { ApiError, refusalOf } from "@/api/errors";
 import { isInUse } from "@/shared/activity";
-import { i18n } from "@/shared/i18n";
+import { sentenceOf } from "@/shared/messages";
+
+export { ApiError } from "@/api/errors";
 
 export interface Me {
   name: string;
@@ -423,16 +426,7 @@ export interface ChangeView {
   new: unknown;
 }
 
-/** A refusal, with the server's own sentence, or with ours where it gives a code that we know. */
-export class ApiError extends Error {
-  constructor(
-    readonly status: number,
-    message: string,
-    readonly reason = "",
-  ) {
-    super(message);
-  }
-}
+const SESSION_ENDS = ["idle", "too_old", "revoked"];
 
 let shutOut: (refusal: ApiError) => void = () => undefined;
 
@@ -448,12 +442,6 @@ export function onPurposeNeeded(listener: () => void): void {
   purposeNeeded = listener;
 }
 
-export function refusalOf(status: number, told: { error?: unknown; reason?: unknown }): ApiError {
-  const reason = String(told.reason ?? "");
-  const key = `refusal.${reason}`;
-  return new ApiError(status, reason && i18n.global.te(key) ? i18n.global.t(key) : String(told.error), reason);
-}
-
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = { "X-Minwang": "1" };
   if (!isInUse()) headers["X-Minwang-Poll"] = "1"; // a timer asks: that must not keep the session alive
@@ -461,11 +449,10 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
   if (body !== undefined) headers["Content-Type"] = file ? body.type || "application/octet-stream" : "application/json";
   const reply = await fetch(path, { method, headers, body: body === undefined || file ? body : JSON.stringify(body) });
   if (!reply.ok) {
-    const text = await reply.json().catch(() => ({ error: reply.statusText }));
-    const refusal = refusalOf(reply.status, text);
-    if (refusal.reason === "purpose") purposeNeeded();
-    if (path !== "/api/session" && ((reply.status === 401 && refusal.reason) || refusal.reason === "password")) shutOut(refusal);
-    throw refusal;
+    const refusal = refusalOf(reply.status, await reply.json().catch(() => undefined));
+    if (refusal.code === "purpose") purposeNeeded();
+    if (path !== "/api/session" && (SESSION_ENDS.includes(refusal.code) || refusal.code === "password")) shutOut(refusal);
+    throw new ApiError(refusal.status, refusal.code, sentenceOf(refusal), refusal.params);
   }
   return (await reply.json()) as T;
 }

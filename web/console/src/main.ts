@@ -38,7 +38,7 @@ function sessionOver(refusal: { code: string }): void {
   }
 }
 setRemedies({ sessionOver, statePurpose: () => useSession().askPurpose() });
-onShutOut(({ reason }) => sessionOver({ code: reason }));
+onShutOut(sessionOver);
 onPurposeNeeded(() => (useSession().askingPurpose = true));
 
 window.addEventListener("keydown", handleKey);

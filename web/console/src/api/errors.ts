@@ -18,8 +18,8 @@ export const UNREACHABLE = "unreachable";
 export function refusalOf(status: number, body: unknown): ApiError {
   const told = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
   const params = typeof told.params === "object" && told.params !== null ? (told.params as Record<string, unknown>) : {};
-  const code = text(told.code) || text(told.reason);
-  return new ApiError(status, code, text(told.message) || text(told.error) || `HTTP ${status}`, params);
+  const code = text(told.code);
+  return new ApiError(status, code, text(told.message) || `HTTP ${status}`, params);
 }
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "");

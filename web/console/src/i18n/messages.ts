@@ -2,8 +2,9 @@
 import shared from "@/shared/messages.zh-CN.json";
 import shell from "@/shell/messages.zh-CN.json";
 
+import errors from "./errors.zh-CN.json";
 import terms from "./zh-CN.json";
 
-const messages = { ...terms, shared, shell };
+const messages = { ...terms, errors, shared, shell };
 export type Messages = typeof messages;
 export default messages;

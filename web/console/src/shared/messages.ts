@@ -4,6 +4,7 @@ import "element-plus/es/components/message/style/css";
 
 import { ApiError, UNREACHABLE } from "@/api/errors";
 
+import { worded } from "./errorParameters";
 import { i18n, t } from "./i18n";
 
 const ERROR_MS = 8_000;
@@ -13,9 +14,8 @@ export function sentenceOf(problem: unknown): string {
   if (!(problem instanceof ApiError)) return problem instanceof Error ? problem.message : String(problem);
   if (problem.code === UNREACHABLE) return t("shared.unreachable");
   const key = `errors.${problem.code}`;
-  if (problem.code && i18n.global.te(key)) return i18n.global.t(key, problem.params);
-  const old = `refusal.${problem.code}`;
-  return problem.code && i18n.global.te(old) ? i18n.global.t(old) : problem.message;
+  // A newer station may send a code that this console does not know: its English sentence is better than none.
+  return problem.code && i18n.global.te(key) ? i18n.global.t(key, worded(problem.params)) : problem.message;
 }
 
 export function showError(problem: unknown): void {
