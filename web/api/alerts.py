@@ -17,7 +17,7 @@ from core.audit.actions import AuditAction
 from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 from web.framework.context import AnyContext, Context
-from web.framework.routing import ReplyKind, RouteTable
+from web.framework.routing import Done, ReplyKind, RouteTable
 from web.policy import view_reason
 from web.views.cases import AlertView, alert_view
 from web.work import picture_files
@@ -84,7 +84,7 @@ async def list_alerts(c: Context[AlertQuery]) -> list[AlertView]:
     return [alert_view(a, s, names.get(a.camera, a.camera)) for a, s in rows]
 
 
-@routes.add("POST", "/api/alerts/{alert}/confirm", Permission.ALERT_CONFIRM, body=AlertConfirmBody)
+@routes.add("POST", "/api/alerts/{alert}/confirm", Permission.ALERT_CONFIRM, body=AlertConfirmBody, reply=Done)
 async def confirm_alert(c: Context[None, AlertConfirmBody]) -> None:
     """Dispatch an alert to the patrol officers, or reject it."""
     async with c.services.database.session() as session:
@@ -92,7 +92,7 @@ async def confirm_alert(c: Context[None, AlertConfirmBody]) -> None:
         await alerts.confirm(session, c.services.clock.now(), c.identity.name, alert, yes=c.body.send)
 
 
-@routes.add("POST", "/api/alerts/{alert}/ack", Permission.ALERT_ANSWER)
+@routes.add("POST", "/api/alerts/{alert}/ack", Permission.ALERT_ANSWER, reply=Done)
 async def acknowledge_alert(c: Context) -> None:
     """Take an alert: the officer is on the way."""
     async with c.services.database.session() as session:
@@ -100,7 +100,7 @@ async def acknowledge_alert(c: Context) -> None:
         await alerts.acknowledge(session, c.services.clock.now(), c.identity.name, alert)
 
 
-@routes.add("POST", "/api/alerts/{alert}/answer", Permission.ALERT_ANSWER, body=AnswerBody)
+@routes.add("POST", "/api/alerts/{alert}/answer", Permission.ALERT_ANSWER, body=AnswerBody, reply=Done)
 async def answer_alert(c: Context[None, AnswerBody]) -> None:
     """Report the result of an alert."""
     async with c.services.database.session() as session:

@@ -25,7 +25,7 @@ from health.picture.masked_stills import masked
 from health.tables import WorkOrder
 from health.vocabulary import OrderState
 from web.framework.context import AnyContext, Context
-from web.framework.routing import ReplyKind, RouteTable
+from web.framework.routing import Done, ReplyKind, RouteTable
 from web.views.orders import OwnOrder, own_order_view
 from web.work import picture_files
 
@@ -70,7 +70,7 @@ async def own_orders(c: Context) -> list[OwnOrder]:
     ]
 
 
-@routes.add("POST", "/api/contractor/orders/{order}/move", Permission.ORDER_OWN, body=ContractorStep)
+@routes.add("POST", "/api/contractor/orders/{order}/move", Permission.ORDER_OWN, body=ContractorStep, reply=Done)
 async def own_step(c: Context[None, ContractorStep]) -> None:
     """Move an own order: work begun, waiting for parts, repaired, or refused with a reason.
 

@@ -25,7 +25,7 @@ from core.numbers import parse_whole_number
 from core.tasks import first_of
 from web.framework import openapi
 from web.framework.context import AnyContext, Context
-from web.framework.routing import ROUTES, ReplyKind, RouteTable
+from web.framework.routing import ROUTES, Done, ReplyKind, RouteTable
 from web.framework.socket_revalidation import (
     CLOSE_TRY_AGAIN,
     SEND_TIMEOUT_S,
@@ -189,7 +189,7 @@ async def _session_response(c: AnyContext, opened: OpenedSession) -> web.Respons
     return response
 
 
-@routes.add("DELETE", "/api/session", Permission.SIGNED_IN)
+@routes.add("DELETE", "/api/session", Permission.SIGNED_IN, reply=Done)
 async def sign_out(c: Context) -> web.Response:
     """Sign out: end the session."""
     name = session_cookie(c.services.settings.web)

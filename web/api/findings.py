@@ -11,7 +11,7 @@ from cameras.states import FindingKind
 from core.accounts.permissions import Permission
 from web.api.onboarding import ReasonBody
 from web.framework.context import Context
-from web.framework.routing import RouteTable
+from web.framework.routing import Done, RouteTable
 
 routes = RouteTable()
 
@@ -39,7 +39,7 @@ async def open_findings(c: Context[FindingQuery]) -> list[FindingView]:
     return [FindingView.model_validate(r, from_attributes=True) for r in rows]
 
 
-@routes.add("POST", "/api/findings/{finding}/accept", Permission.CAMERA_MANAGE, body=ReasonBody)
+@routes.add("POST", "/api/findings/{finding}/accept", Permission.CAMERA_MANAGE, body=ReasonBody, reply=Done)
 async def accept_finding(c: Context[None, ReasonBody]) -> None:
     """Close a finding with a reason: it is known and accepted."""
     async with c.services.database.session() as session:

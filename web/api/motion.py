@@ -18,7 +18,7 @@ from core.ids import StreamId
 from search.query.filters import Corner
 from search.query.motion_search import MAX_RANGE_US, mask_of
 from web.framework.context import AnyContext, Context
-from web.framework.routing import RouteTable
+from web.framework.routing import Done, RouteTable
 from web.framework.socket_revalidation import SessionLost, SocketSession
 from web.policy import check_playback, visible_camera
 from web.work.motion_jobs import MotionJob
@@ -98,7 +98,7 @@ async def motion_search(c: Context) -> MotionView:
     return _view(job)
 
 
-@routes.add("DELETE", "/api/search/motion/{number}", Permission.SEARCH)
+@routes.add("DELETE", "/api/search/motion/{number}", Permission.SEARCH, reply=Done)
 async def end_motion_search(c: Context) -> None:
     """End a motion search."""
     await c.services.motion_jobs.end(_mine(c))

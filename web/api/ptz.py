@@ -12,7 +12,7 @@ from core.audit.actions import AuditAction
 from core.error_codes import ErrorCode
 from core.errors import ConflictError, NotFoundError
 from web.framework.context import AnyContext, Context
-from web.framework.routing import RouteTable
+from web.framework.routing import Done, RouteTable
 from web.policy import visible_camera
 
 routes = RouteTable()
@@ -56,24 +56,24 @@ async def ptz(c: Context) -> PtzView:
     )
 
 
-@routes.add("POST", "/api/cameras/{camera}/ptz/move", Permission.PTZ_CONTROL, body=PtzMoveBody)
-async def move(c: Context[None, PtzMoveBody]) -> None:
+@routes.add("POST", "/api/cameras/{camera}/ptz/move", Permission.PTZ_CONTROL, body=PtzMoveBody, reply=Done)
+async def move_ptz(c: Context[None, PtzMoveBody]) -> None:
     """Move with a speed; repeat each second while the button is held."""
     camera, control = await _ptz_camera(c)
     await _take_control(c, camera, control)
     await control.move(camera, c.identity.name, c.body.pan, c.body.tilt, c.body.zoom)
 
 
-@routes.add("POST", "/api/cameras/{camera}/ptz/stop", Permission.PTZ_CONTROL)
-async def stop(c: Context) -> None:
+@routes.add("POST", "/api/cameras/{camera}/ptz/stop", Permission.PTZ_CONTROL, reply=Done)
+async def stop_ptz(c: Context) -> None:
     """Stop the movement."""
     camera, control = await _ptz_camera(c)
     await _take_control(c, camera, control)
     await control.stop(camera, c.identity.name)
 
 
-@routes.add("POST", "/api/cameras/{camera}/ptz/preset", Permission.PTZ_CONTROL, body=PresetBody)
-async def goto(c: Context[None, PresetBody]) -> None:
+@routes.add("POST", "/api/cameras/{camera}/ptz/preset", Permission.PTZ_CONTROL, body=PresetBody, reply=Done)
+async def go_to_preset(c: Context[None, PresetBody]) -> None:
     """Move to a preset."""
     camera, control = await _ptz_camera(c)
     await _take_control(c, camera, control)
@@ -81,7 +81,7 @@ async def goto(c: Context[None, PresetBody]) -> None:
 
 
 @routes.add("POST", "/api/cameras/{camera}/ptz/keep", Permission.PTZ_CONTROL, body=KeepBody, reply=PresetView)
-async def keep(c: Context[None, KeepBody]) -> PresetView:
+async def keep_preset(c: Context[None, KeepBody]) -> PresetView:
     """Save the present position as a preset.
 
     The camera returns to a preset named 'guard' (守望) by itself.
@@ -96,8 +96,8 @@ async def keep(c: Context[None, KeepBody]) -> PresetView:
     return PresetView(token=token, name=c.body.name)
 
 
-@routes.add("POST", "/api/cameras/{camera}/ptz/home", Permission.PTZ_CONTROL)
-async def home(c: Context) -> None:
+@routes.add("POST", "/api/cameras/{camera}/ptz/home", Permission.PTZ_CONTROL, reply=Done)
+async def go_to_guard_position(c: Context) -> None:
     """Move back to the guard position."""
     camera, control = await _ptz_camera(c)
     await _take_control(c, camera, control)

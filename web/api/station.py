@@ -14,7 +14,7 @@ from nvr.archive.retention import retention_clock
 from web.doctor.facts import CheckState, Fact
 from web.doctor.runner import worst
 from web.framework.context import Context
-from web.framework.routing import RouteTable
+from web.framework.routing import Done, RouteTable
 
 routes = RouteTable()
 
@@ -76,7 +76,7 @@ async def retention_clock_state(c: Context) -> RetentionClockView:
     return RetentionClockView(**asdict(found))
 
 
-@routes.add("POST", "/api/station/clock/confirm", Permission.RETENTION_CONFIRM, body=ClockConfirmBody)
+@routes.add("POST", "/api/station/clock/confirm", Permission.RETENTION_CONFIRM, body=ClockConfirmBody, reply=Done)
 async def confirm_clock(c: Context[None, ClockConfirmBody]) -> None:
     """Confirm that the station's clock was compared and is right; deletion by age resumes. Audited."""
     async with c.services.database.session() as session:

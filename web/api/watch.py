@@ -18,7 +18,7 @@ from search.store.vectors import quantise
 from web.api.cases import EndBody
 from web.api.search_results import sighting_vector
 from web.framework.context import AnyContext, Context
-from web.framework.routing import RouteTable
+from web.framework.routing import Done, RouteTable
 from web.views.cases import SubjectView, subject_view
 
 routes = RouteTable()
@@ -109,7 +109,7 @@ async def renew_watch(c: Context[None, RenewBody]) -> SubjectView:
         return _view(c, row)
 
 
-@routes.add("POST", "/api/watch/{subject}/look-back", Permission.ALERT_CONFIRM, body=LookBackBody)
+@routes.add("POST", "/api/watch/{subject}/look-back", Permission.ALERT_CONFIRM, body=LookBackBody, reply=Done)
 async def look_back(c: Context[None, LookBackBody]) -> None:
     """Search for a subject among the sightings of the last hours as well.
 

@@ -22,7 +22,7 @@ from core.host import metrics_token
 from web.framework import refusals
 from web.framework.context import Context, session_key
 from web.framework.refusals import Refused
-from web.framework.routing import CSRF_HEADER, POLL_HEADER, ROUTES, ReplyKind, Route
+from web.framework.routing import CSRF_HEADER, POLL_HEADER, ROUTES, Done, ReplyKind, Route
 from web.http import anonymous_limit, compression, connection_limits, request_bodies, strict_input
 from web.http.cookies import bearer_of, cookie_of, session_cookie
 from web.http.proxies import same_origin
@@ -40,7 +40,7 @@ def install(app: web.Application, routes: tuple[Route, ...]) -> None:
 
 
 def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    adapter = TypeAdapter(cast(type[object], r.reply)) if r.reply is not None else None
+    adapter = TypeAdapter(cast(type[object], r.reply)) if r.reply not in (None, Done) else None
 
     async def serve(request: web.Request) -> web.StreamResponse:
         services = request.app[SERVICES]

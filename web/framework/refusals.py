@@ -8,7 +8,7 @@ from typing import Unpack
 from urllib.parse import urlencode
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DataError, IntegrityError
 
 from core.accounts.sessions import SessionEnd
@@ -50,8 +50,6 @@ class ErrorReply(BaseModel):
 
     A program decides by `code` and puts `params` into words; `message` is one English sentence for logs.
     """
-
-    model_config = ConfigDict(title="Error")
 
     code: ErrorCode
     params: ErrorParameters

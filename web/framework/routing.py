@@ -39,6 +39,10 @@ class ReplyKind(StrEnum):
     PAGE = "page"  # HTML; without a session the browser is sent to the sign-in page
 
 
+class Done(BaseModel):
+    """The answer of an operation that succeeded and has nothing more to say; its handler returns None."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One registered route."""
@@ -109,8 +113,13 @@ class RouteTable:
         kind: ReplyKind = ReplyKind.JSON,
         scraped: bool = False,
     ) -> Register[Any]:
-        """Decorator that adds a handler. `reply` is the type of its result (for JSON). With `scraped` a monitoring
-        system's token opens the route as well; the handler then gets no identity."""
+        """Decorator that adds a handler. `reply` is the type of its result: JSON without one raises TypeError.
+
+        With `scraped` a monitoring system's token opens the route as well; the handler then gets no identity.
+        """
+
+        if kind is ReplyKind.JSON and reply is None:
+            raise TypeError(f"{method} {path}: state the type of the answer, or Done")
 
         def register(handler: Handler) -> None:
             summary = (handler.__doc__ or "").strip().splitlines()[0]

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from core.accounts.permissions import Role
 from tests.web.conftest import SignIn
 from web import server
+from web.framework import refusals
 from web.http import compression, not_found
 from web.http.file_response import Static
 
@@ -32,7 +33,7 @@ async def client(tmp_path: Path) -> AsyncIterator[TestClient[web.Request, web.Ap
         (tmp_path / "assets" / "page-1.js.gz").write_bytes(gzip.compress(SCRIPT))
 
     await asyncio.to_thread(build)
-    app = web.Application(middlewares=[not_found.middleware(tmp_path / "index.html")])
+    app = web.Application(middlewares=[not_found.middleware(tmp_path / "index.html", refusals.error)])
     files = await asyncio.to_thread(Static, "/assets", tmp_path / "assets", headers=server.ASSET_HEADERS)
     app.router.register_resource(files)
 
@@ -65,9 +66,17 @@ async def test_an_unknown_address_gets_the_console_or_json(client: TestClient[we
     assert picture.status == 404 and b"console" not in await picture.read()
     for path in ("/api", "/api/nowhere"):
         answer = await client.get(path, headers={"Accept": "text/html"})
-        assert answer.status == 404 and answer.content_type == "application/json" and (await answer.json())["code"] == "not_found"
+        assert (
+            answer.status == 404
+            and answer.content_type == "application/json"
+            and (await answer.json())["code"] == "not_found"
+        )
     wrong = await client.delete("/api/known")
-    assert wrong.status == 405 and "GET" in wrong.headers[hdrs.ALLOW] and (await wrong.json())["code"] == "method_not_allowed"
+    assert (
+        wrong.status == 405
+        and "GET" in wrong.headers[hdrs.ALLOW]
+        and (await wrong.json())["code"] == "method_not_allowed"
+    )
 
 
 @pytest.mark.parametrize(

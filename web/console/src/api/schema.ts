@@ -266,7 +266,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Move back to the guard position. */
-        post: operations["home"];
+        post: operations["go_to_guard_position"];
         delete?: never;
         options?: never;
         head?: never;
@@ -283,7 +283,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Save the present position as a preset. */
-        post: operations["keep"];
+        post: operations["keep_preset"];
         delete?: never;
         options?: never;
         head?: never;
@@ -300,7 +300,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Move with a speed; repeat each second while the button is held. */
-        post: operations["move_2"];
+        post: operations["move_ptz"];
         delete?: never;
         options?: never;
         head?: never;
@@ -317,7 +317,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Move to a preset. */
-        post: operations["goto"];
+        post: operations["go_to_preset"];
         delete?: never;
         options?: never;
         head?: never;
@@ -334,7 +334,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Stop the movement. */
-        post: operations["stop"];
+        post: operations["stop_ptz"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2366,30 +2366,30 @@ export interface components {
              * Later
              * @default null
              */
-            later?: {
+            later: {
                 [key: string]: unknown;
             } | null;
             /**
              * Over
              * @default false
              */
-            over?: boolean;
+            over: boolean;
             /**
              * Patrolled
              * @default false
              */
-            patrolled?: boolean;
+            patrolled: boolean;
             /**
              * Problem
              * @description Difference from what was signed, as a sentence; empty: none
              * @default
              */
-            problem?: string;
+            problem: string;
             /**
              * Remark
              * @default
              */
-            remark?: string;
+            remark: string;
             /** Signed At */
             signed_at: string | null;
             /** Signed By */
@@ -2398,7 +2398,7 @@ export interface components {
              * Supplements
              * @default []
              */
-            supplements?: components["schemas"]["SupplementView"][];
+            supplements: components["schemas"]["SupplementView"][];
         };
         /** DecisionBody */
         DecisionBody: {
@@ -2434,13 +2434,110 @@ export interface components {
             /** Village */
             village: string | null;
         };
+        /**
+         * Done
+         * @description The answer of an operation that succeeded and has nothing more to say; its handler returns None.
+         */
+        Done: Record<string, never>;
         /** EndBody */
         EndBody: {
             /** Reason */
             reason: string;
         };
+        /**
+         * ErrorReply
+         * @description Every refusal and failure of the API.
+         *
+         *     A program decides by `code` and puts `params` into words; `message` is one English sentence for logs.
+         */
         Error: {
-            error: string;
+            code: components["schemas"]["ErrorCode"];
+            /** Message */
+            message: string;
+            params: components["schemas"]["ErrorParameters"];
+        };
+        /**
+         * ErrorCode
+         * @description An error's code, written as its value and the names of its parameters.
+         * @enum {string}
+         */
+        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "password" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_outside_villages" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_answer_unknown" | "alert_answer_refused" | "camera_not_recorded";
+        /**
+         * ErrorParameters
+         * @description What a sentence about an error names; `ErrorCode.parameters` lists those of each code.
+         */
+        ErrorParameters: {
+            /** Account */
+            account?: string;
+            /** Address */
+            address?: string;
+            /** Allowed */
+            allowed?: string[];
+            /**
+             * At
+             * Format: date-time
+             */
+            at?: string;
+            /** Camera */
+            camera?: string;
+            /** Count */
+            count?: number;
+            /** Day */
+            day?: string;
+            /** Days */
+            days?: number;
+            /** Done */
+            done?: number;
+            /** Fields */
+            fields?: components["schemas"]["InputProblem"][];
+            /** Height */
+            height?: number;
+            /** Hold */
+            hold?: number;
+            /** Hours */
+            hours?: number;
+            /** Kind */
+            kind?: string;
+            /** Lacks */
+            lacks?: string[];
+            /** Limit */
+            limit?: number;
+            /** Limit Mb */
+            limit_mb?: number;
+            /** Minimum */
+            minimum?: number;
+            /** Minutes */
+            minutes?: number;
+            /** Name */
+            name?: string;
+            /** Number */
+            number?: string;
+            /** Order */
+            order?: number;
+            /** Origin */
+            origin?: string;
+            /** Reference */
+            reference?: string;
+            /** Retry After S */
+            retry_after_s?: number;
+            /** Round */
+            round?: number;
+            /** Seconds */
+            seconds?: number;
+            /** Size Mb */
+            size_mb?: number;
+            /** State */
+            state?: string;
+            /** Subnet */
+            subnet?: string;
+            /** Total */
+            total?: number;
+            /** Value */
+            value?: string;
+            /** Village */
+            village?: string;
+            /** Width */
+            width?: number;
         };
         /**
          * Fact
@@ -2584,6 +2681,126 @@ export interface components {
          * @description All restrictions of a search; empty fields do not restrict.
          */
         Filter: {
+            /**
+             * Area
+             * @description Polygon in the picture, 0…1: where it stood
+             */
+            area: [
+                number,
+                number
+            ][];
+            /** Attributes */
+            attributes: string[];
+            /**
+             * Cameras
+             * @description Camera ids
+             */
+            cameras: string[];
+            /** Cls */
+            cls: string[];
+            /**
+             * Directions
+             * @description In the picture
+             */
+            directions: string[];
+            /**
+             * End
+             * @default null
+             */
+            end: string | null;
+            /**
+             * Heading
+             * @description On the compass; cameras whose azimuth is known
+             * @default null
+             */
+            heading: string | null;
+            /**
+             * Infrared
+             * @description With a colour: also what was seen without colours at night
+             * @default false
+             */
+            infrared: boolean;
+            /** Lacking */
+            lacking: string[];
+            /** Lower */
+            lower: string[];
+            /**
+             * Map Area
+             * @description Polygon on the map: lon, lat; cameras in it
+             */
+            map_area: [
+                number,
+                number
+            ][];
+            /**
+             * Max Height
+             * @default 1
+             */
+            max_height: number;
+            /**
+             * Min Dwell
+             * @description Seconds
+             * @default 0
+             */
+            min_dwell: number;
+            /**
+             * Min Height
+             * @description Of the picture
+             * @default 0
+             */
+            min_height: number;
+            /**
+             * Min Score
+             * @default 0
+             */
+            min_score: number;
+            /**
+             * Nightly
+             * @description Every night from-to, local time
+             * @default null
+             */
+            nightly: string | null;
+            /**
+             * Not Cls
+             * @description Classes that are left out
+             */
+            not_cls: string[];
+            /** Not Lower */
+            not_lower: string[];
+            /**
+             * Not Upper
+             * @description None of these as the strongest colour; what has no colour is left out too
+             */
+            not_upper: string[];
+            /**
+             * Plate
+             * @description A part of it; with * at the end its beginning, at the start its end
+             * @default
+             */
+            plate: string;
+            /** Speeds */
+            speeds: string[];
+            /**
+             * Start
+             * @default null
+             */
+            start: string | null;
+            /**
+             * Upper
+             * @description Any of these colours; one may stand without a list
+             */
+            upper: string[];
+            /**
+             * Villages
+             * @description Village codes
+             */
+            villages: string[];
+        };
+        /**
+         * Filter
+         * @description All restrictions of a search; empty fields do not restrict.
+         */
+        FilterInput: {
             /**
              * Area
              * @description Polygon in the picture, 0…1: where it stood
@@ -2879,6 +3096,34 @@ export interface components {
              */
             village?: string | null;
         };
+        /**
+         * InputLimits
+         * @description The limits that a field does not keep; only those that apply.
+         */
+        InputLimits: {
+            /** Allowed */
+            allowed?: string[];
+            /** Maximum */
+            maximum?: number;
+            /** Minimum */
+            minimum?: number;
+        };
+        /**
+         * InputProblem
+         * @description What is wrong with one field. `path`: names and list positions joined by dots, like `area.0.1`.
+         */
+        InputProblem: {
+            kind: components["schemas"]["InputProblemKind"];
+            limits: components["schemas"]["InputLimits"];
+            /** Path */
+            path: string;
+        };
+        /**
+         * InputProblemKind
+         * @description Why a field of a request is invalid.
+         * @enum {string}
+         */
+        InputProblemKind: "missing" | "unknown_field" | "too_short" | "too_long" | "too_small" | "too_large" | "not_among" | "wrong_type" | "wrong_format" | "wrong_characters" | "not_finite" | "no_time_zone" | "time_out_of_range" | "not_allowed";
         /**
          * Item
          * @description The items of the checklist, in their order.
@@ -3919,14 +4164,14 @@ export interface components {
              * Likeness
              * @default null
              */
-            likeness?: number | null;
+            likeness: number | null;
             /** Lower */
             lower: string[];
             /**
              * Metres
              * @default null
              */
-            metres?: number | null;
+            metres: number | null;
             /** Path */
             path: components["schemas"]["PathPoint"][];
             /** Plate */
@@ -3935,14 +4180,14 @@ export interface components {
              * Plausible
              * @default null
              */
-            plausible?: boolean | null;
+            plausible: boolean | null;
             /** Score */
             score: number;
             /**
              * Seconds
              * @default null
              */
-            seconds?: number | null;
+            seconds: number | null;
             /** Speed */
             speed: string;
             /**
@@ -3953,7 +4198,7 @@ export interface components {
             /** Upper */
             upper: string[];
             /** @default null */
-            verdict?: components["schemas"]["SightingVerdict"] | null;
+            verdict: components["schemas"]["SightingVerdict"] | null;
             /** Village */
             village: string;
         };
@@ -4021,28 +4266,28 @@ export interface components {
              * Likeness
              * @default null
              */
-            likeness?: number | null;
+            likeness: number | null;
             /** Lower */
             lower: string[];
             /**
              * Metres
              * @default null
              */
-            metres?: number | null;
+            metres: number | null;
             /** Plate */
             plate: string;
             /**
              * Plausible
              * @default null
              */
-            plausible?: boolean | null;
+            plausible: boolean | null;
             /** Score */
             score: number;
             /**
              * Seconds
              * @default null
              */
-            seconds?: number | null;
+            seconds: number | null;
             /** Speed */
             speed: string;
             /**
@@ -4053,7 +4298,7 @@ export interface components {
             /** Upper */
             upper: string[];
             /** @default null */
-            verdict?: components["schemas"]["SightingVerdict"] | null;
+            verdict: components["schemas"]["SightingVerdict"] | null;
             /** Village */
             village: string;
         };
@@ -4111,7 +4356,7 @@ export interface components {
              * @default null
              */
             camera?: string | null;
-            filter?: components["schemas"]["Filter"];
+            filter?: components["schemas"]["FilterInput"];
             /** @default main */
             kind?: components["schemas"]["StreamKind"];
             /**
@@ -4383,7 +4628,7 @@ export interface components {
         /** TogetherBody */
         TogetherBody: {
             /** Filters */
-            filters: components["schemas"]["Filter"][];
+            filters: components["schemas"]["FilterInput"][];
             /**
              * Likeness
              * @default null
@@ -4458,7 +4703,7 @@ export interface components {
              * Digest
              * @default null
              */
-            digest?: string | null;
+            digest: string | null;
             /** Faults Closed */
             faults_closed: number;
             /** Final */
@@ -4513,12 +4758,12 @@ export interface components {
              * Short Hole Seconds
              * @default null
              */
-            short_hole_seconds?: number | null;
+            short_hole_seconds: number | null;
             /**
              * Short Holes
              * @default null
              */
-            short_holes?: number | null;
+            short_holes: number | null;
             /** Spent */
             spent: number;
             /** Unknown Share */
@@ -4642,8 +4887,11 @@ export type DayQuery = components['schemas']['DayQuery'];
 export type DayView = components['schemas']['DayView'];
 export type DecisionBody = components['schemas']['DecisionBody'];
 export type DeviceView = components['schemas']['DeviceView'];
+export type Done = components['schemas']['Done'];
 export type EndBody = components['schemas']['EndBody'];
 export type Error = components['schemas']['Error'];
+export type ErrorCode = components['schemas']['ErrorCode'];
+export type ErrorParameters = components['schemas']['ErrorParameters'];
 export type Fact = components['schemas']['Fact'];
 export type FaultFamily = components['schemas']['FaultFamily'];
 export type FaultOutcome = components['schemas']['FaultOutcome'];
@@ -4653,6 +4901,7 @@ export type FaultView = components['schemas']['FaultView'];
 export type FiguresKind = components['schemas']['FiguresKind'];
 export type FiguresQuery = components['schemas']['FiguresQuery'];
 export type Filter = components['schemas']['Filter'];
+export type FilterInput = components['schemas']['FilterInput'];
 export type FindingKind = components['schemas']['FindingKind'];
 export type FindingQuery = components['schemas']['FindingQuery'];
 export type FindingView = components['schemas']['FindingView'];
@@ -4662,6 +4911,9 @@ export type HoldBody = components['schemas']['HoldBody'];
 export type HoldQuery = components['schemas']['HoldQuery'];
 export type HoldView = components['schemas']['HoldView'];
 export type IdentifyBody = components['schemas']['IdentifyBody'];
+export type InputLimits = components['schemas']['InputLimits'];
+export type InputProblem = components['schemas']['InputProblem'];
+export type InputProblemKind = components['schemas']['InputProblemKind'];
 export type Item = components['schemas']['Item'];
 export type JobKind = components['schemas']['JobKind'];
 export type JsonValue = components['schemas']['JsonValue'];
@@ -4933,13 +5185,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description The answer */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
@@ -4968,13 +5220,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done */
+            /** @description The answer */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
@@ -5003,13 +5255,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done */
+            /** @description The answer */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
@@ -5281,7 +5533,7 @@ export interface operations {
             };
         };
     };
-    home: {
+    go_to_guard_position: {
         parameters: {
             query?: never;
             header?: never;
@@ -5292,13 +5544,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description The answer */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
@@ -5312,7 +5564,7 @@ export interface operations {
             };
         };
     };
-    keep: {
+    keep_preset: {
         parameters: {
             query?: never;
             header?: never;
@@ -5347,7 +5599,7 @@ export interface operations {
             };
         };
     };
-    move_2: {
+    move_ptz: {
         parameters: {
             query?: never;
             header?: never;
@@ -5362,13 +5614,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done */
+            /** @description The answer */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
@@ -5382,7 +5634,7 @@ export interface operations {
             };
         };
     };
-    goto: {
+    go_to_preset: {
         parameters: {
             query?: never;
             header?: never;
@@ -5397,13 +5649,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done */
+            /** @description The answer */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
@@ -5417,7 +5669,7 @@ export interface operations {
             };
         };
     };
-    stop: {
+    stop_ptz: {
         parameters: {
             query?: never;
             header?: never;
@@ -5428,13 +5680,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description The answer */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
@@ -5687,13 +5939,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done */
+            /** @description The answer */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
@@ -5962,13 +6214,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done */
+            /** @description The answer */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
@@ -7275,7 +7527,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Filter"];
+                "application/json": components["schemas"]["FilterInput"];
             };
         };
         responses: {
@@ -7403,13 +7655,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description The answer */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
@@ -7629,13 +7881,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description The answer */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
@@ -7881,13 +8133,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done */
+            /** @description The answer */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
@@ -8106,13 +8358,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done */
+            /** @description The answer */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
