@@ -182,6 +182,11 @@ class ErrorCode(StrEnum):
     PICTURE_NOT_KEPT = "picture_not_kept"
     PICTURE_NOT_DECODABLE = "picture_not_decodable"
     STORED_PICTURE_UNREADABLE = "stored_picture_unreadable"
+    BOOKMARK_NOT_FOUND = "bookmark_not_found"
+    BOOKMARK_OF_OTHER_ACCOUNT = "bookmark_of_other_account", "account"
+    TOO_MANY_BOOKMARKS = "too_many_bookmarks", "limit"
+    CAMERAS_REQUIRED = "cameras_required", "limit"
+    STREAM_NEEDS_WATERMARK = "stream_needs_watermark"
     HOLD_NOT_FOUND = "hold_not_found"
     HOLD_ENDED = "hold_ended", "hold"
     HOLD_REASON_REQUIRED = "hold_reason_required"
@@ -257,6 +262,10 @@ class ErrorCode(StrEnum):
     MODEL_NOT_INSTALLED = "model_not_installed", "name"
 
     # Cases, watch list and alerts
+    SHIFT_TAKEN_OVER = "shift_taken_over", "account"
+    SHIFT_NOTE_EMPTY = "shift_note_empty"
+    SHIFT_NOT_TAKEN = "shift_not_taken"
+    DUTY_DESK_TOWN_ONLY = "duty_desk_town_only"
     CASE_NOT_FOUND = "case_not_found"
     CASE_NUMBER_EXISTS = "case_number_exists", "number"
     CASE_VILLAGE_REQUIRED = "case_village_required"

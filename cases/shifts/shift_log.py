@@ -19,6 +19,7 @@ from core import events
 from core.accounts.scope import Villages
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, ForbiddenError, UsageError
 
 FIRST = 0  # `Shift.follows` of the first shift
@@ -84,10 +85,10 @@ async def add_note(session: AsyncSession, now: datetime, officer: Officer, text:
     shift."""
     _check_town(officer)
     if not text.strip():
-        raise UsageError("the note is empty")
+        raise UsageError("the note is empty", ErrorCode.SHIFT_NOTE_EMPTY)
     present, _ = await last_two(session)
     if present is None:
-        raise ConflictError("nobody has taken over a shift yet; take it over first")
+        raise ConflictError("nobody has taken over a shift yet; take it over first", ErrorCode.SHIFT_NOT_TAKEN)
     row = ShiftNote(shift=present.id, at=now, by=officer.account, text=text.strip())
     session.add(row)
     await session.flush()
@@ -108,9 +109,13 @@ async def _locked(session: AsyncSession) -> Shift | None:
 
 def _signed_meanwhile(present: Shift | None) -> ConflictError:
     who = present.officer_name if present is not None else "somebody else"
-    return ConflictError(f"{who} signed the take-over meanwhile; read the hand-over again before you sign")
+    return ConflictError(
+        f"{who} signed the take-over meanwhile; read the hand-over again before you sign",
+        ErrorCode.SHIFT_TAKEN_OVER,
+        account=who,
+    )
 
 
 def _check_town(officer: Officer) -> None:
     if officer.villages is not None:
-        raise ForbiddenError("only an account for the whole town has the duty desk")
+        raise ForbiddenError("only an account for the whole town has the duty desk", ErrorCode.DUTY_DESK_TOWN_ONLY)

@@ -13,6 +13,7 @@ from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import from_microseconds
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, NotFoundError
 from nvr.tables import Bookmark
 
@@ -38,7 +39,11 @@ async def add(
     """Mark a moment; writes the audit row. Raises ConflictError if the account has too many."""
     mine = select(func.count()).select_from(Bookmark).where(Bookmark.created_by == actor)
     if (await session.scalar(mine) or 0) >= MAX_PER_ACCOUNT:
-        raise ConflictError(f"an account keeps at most {MAX_PER_ACCOUNT} bookmarks; delete some first")
+        raise ConflictError(
+            f"an account keeps at most {MAX_PER_ACCOUNT} bookmarks; delete some first",
+            ErrorCode.TOO_MANY_BOOKMARKS,
+            limit=MAX_PER_ACCOUNT,
+        )
     row = Bookmark(
         camera=camera.id, village=camera.village, at_us=at_us, text=text, created_by=actor, created_at=now
     )  # fmt: skip
@@ -59,9 +64,13 @@ async def delete(
         select(Bookmark).where(Bookmark.id == number, village_in_scope(Bookmark.village, scope))
     )  # fmt: skip
     if row is None:
-        raise NotFoundError("there is no such bookmark")
+        raise NotFoundError("there is no such bookmark", ErrorCode.BOOKMARK_NOT_FOUND)
     if row.created_by != actor and not any_owner:
-        raise ConflictError(f"this bookmark belongs to {row.created_by}; only its owner or an approver deletes it")
+        raise ConflictError(
+            f"this bookmark belongs to {row.created_by}; only its owner or an approver deletes it",
+            ErrorCode.BOOKMARK_OF_OTHER_ACCOUNT,
+            account=row.created_by,
+        )
     await _record(session, now, actor, AuditAction.BOOKMARK_DELETE, row, reason)
     await session.delete(row)
 

@@ -204,7 +204,7 @@ async def test_bookmarks_are_shared_within_the_scope_and_audited(
     client = await sign_in(Role.VIDEO_OFFICER)
     body = {"camera": "wj-01", "at": from_microseconds(seen + MINUTE_US).isoformat(), "text": "电瓶车左转"}
     async with client.post("/api/bookmarks", json=body, headers=HEADERS) as reply:
-        assert reply.status == 403 and (await reply.json())["reason"] == "purpose"
+        assert reply.status == 403 and (await reply.json())["code"] == "purpose"
     await state_purpose(client, "案件 7")
     async with client.post("/api/bookmarks", json=body, headers=HEADERS) as reply:
         made = await reply.json()

@@ -8,11 +8,12 @@ from pydantic import BaseModel, Field
 
 from core.accounts.permissions import Permission
 from core.clock import from_microseconds, to_microseconds
+from core.error_codes import ErrorCode
 from core.errors import UsageError
 from nvr.archive import bookmarks
 from nvr.tables import Bookmark
 from web.framework.context import Context
-from web.framework.routing import RouteTable
+from web.framework.routing import Done, RouteTable
 from web.policy import check_playback, visible_camera
 
 routes = RouteTable()
@@ -55,7 +56,11 @@ async def list_bookmarks(c: Context[BookmarkQuery]) -> list[BookmarkView]:
     """Bookmarks of some cameras, oldest first, at most 500."""
     cameras = [x for x in c.query.camera.split(",") if x]
     if not 1 <= len(cameras) <= MAX_CAMERAS:
-        raise UsageError(f"name one to {MAX_CAMERAS} cameras, with commas between them")
+        raise UsageError(
+            f"name one to {MAX_CAMERAS} cameras, with commas between them",
+            ErrorCode.CAMERAS_REQUIRED,
+            limit=MAX_CAMERAS,
+        )
     start, end = to_microseconds(c.query.start), to_microseconds(c.query.end)
     async with c.services.database.reading() as session:
         rows = await bookmarks.between(session, cameras, start, end, c.identity.villages, MAX_LISTED)
@@ -72,7 +77,7 @@ async def add_bookmark(c: Context[None, BookmarkBody]) -> BookmarkView:
         return bookmark_view(await bookmarks.add(session, now, c.identity.name, camera, at, c.body.text, c.purpose))
 
 
-@routes.add("DELETE", "/api/bookmarks/{bookmark}", Permission.PLAYBACK_VIEW)
+@routes.add("DELETE", "/api/bookmarks/{bookmark}", Permission.PLAYBACK_VIEW, reply=Done)
 async def delete_bookmark(c: Context) -> None:
     """Delete a bookmark of one's own; an approver also those of others."""
     now, who = c.services.clock.now(), c.identity

@@ -14,6 +14,7 @@ from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import from_microseconds, to_microseconds
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError, UsageError
 from nvr.archive.reader import Keyframe
 from nvr.playback.watermark import Caption
@@ -45,7 +46,10 @@ async def camera_snapshot(c: Context[SnapshotQuery]) -> web.Response:
     if c.query.watermark:
         return await _saved(c, camera)
     if c.query.stream is not None:
-        raise UsageError("a stream can be chosen for a picture with watermark only; add watermark=true")
+        raise UsageError(
+            "a stream can be chosen for a picture with watermark only; add watermark=true",
+            ErrorCode.STREAM_NEEDS_WATERMARK,
+        )
     return await _viewed(c, camera)
 
 
@@ -54,7 +58,7 @@ async def _viewed(c: Context[SnapshotQuery], camera: Camera) -> web.Response:
     stream, at = lookup.small_stream(camera), c.query.at
     frame = await (_newest(c, stream) if at is None else c.services.reader.keyframe_at(stream, to_microseconds(at)))
     if frame is None:
-        raise NotFoundError("there is no picture")
+        raise NotFoundError("there is no picture", ErrorCode.NO_PICTURE)
     jpeg = await c.services.snapshots.jpeg(frame, max(64, min(c.query.width, 1920)))
     if at is None:
         await c.audit_view(AuditAction.SNAPSHOT_VIEW, stream, reason=c.purpose, village=camera.village)
@@ -72,7 +76,7 @@ async def _saved(c: Context[SnapshotQuery], camera: Camera) -> web.Response:
     stream, at = f"{camera.id}/{kind}", c.query.at
     frame = await (_newest(c, stream) if at is None else c.services.reader.picture_at(stream, to_microseconds(at)))
     if frame is None:
-        raise NotFoundError("there is no picture")
+        raise NotFoundError("there is no picture", ErrorCode.NO_PICTURE)
     taken = from_microseconds(frame.complete_us).astimezone(c.services.zone)
     jpeg = await c.services.snapshots.marked(frame, caption_of(c, camera, taken))
     async with c.services.database.session() as session:

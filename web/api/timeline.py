@@ -19,6 +19,7 @@ from cases.tables import AlertState
 from core.accounts.permissions import Permission, Role
 from core.audit.actions import AuditAction
 from core.clock import DAY_US, SECOND, from_microseconds, to_microseconds
+from core.error_codes import ErrorCode
 from core.errors import UsageError
 from nvr.archive import bookmarks
 from nvr.archive.archive_log import TimelineSpan
@@ -137,7 +138,11 @@ async def days(c: Context[DaysQuery]) -> DaysReply:
     """How much of each day of a month is recorded, for a calendar."""
     numbers = list(dict.fromkeys(filter(None, c.query.camera.split(","))))
     if not 1 <= len(numbers) <= MAX_CAMERAS:
-        raise UsageError(f"name one to {MAX_CAMERAS} cameras, with commas between them")
+        raise UsageError(
+            f"name one to {MAX_CAMERAS} cameras, with commas between them",
+            ErrorCode.CAMERAS_REQUIRED,
+            limit=MAX_CAMERAS,
+        )
     periods = _days_of(c, c.query.month)
     cameras = [await visible_camera(c, number, with_retired=True) for number in numbers]
     return DaysReply(
@@ -152,7 +157,7 @@ def _days_of(c: AnyContext, month: str) -> list[tuple[date, int, int]]:
     """Return (day, start, end) of the month's days that have begun, µs UTC; today ends now. Raises UsageError."""
     found = _MONTH.fullmatch(month)
     if found is None:
-        raise UsageError("write the month as YYYY-MM")
+        raise UsageError("write the month as YYYY-MM", ErrorCode.PERIOD_INVALID, value=month[:40])
     zone, now = c.services.zone, c.services.clock.now()
     day, periods = date(int(found[1]), int(found[2]), 1), list[tuple[date, int, int]]()
     while f"{day:%Y-%m}" == month:
@@ -219,7 +224,7 @@ async def lanes(c: Context[LanesQuery]) -> LanesReply:
     reason, camera = c.purpose, await visible_camera(c, c.query.camera, with_retired=True)
     start, end = to_microseconds(c.query.start), to_microseconds(c.query.end)
     if not start < end <= start + 32 * DAY_US:
-        raise UsageError("'to' must be after 'from', by at most 32 days")
+        raise UsageError("'to' must be after 'from', by at most 32 days", ErrorCode.RANGE_INVALID, days=32)
     stream = _stream(camera, c.query.stream)
     await c.audit_view(AuditAction.LANES_VIEW, stream, reason=reason, village=camera.village)
     spans = await c.services.reader.coverage(stream, start, end)

@@ -154,6 +154,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/bookmarks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Bookmarks of some cameras, oldest first, at most 500. */
+        get: operations["list_bookmarks"];
+        put?: never;
+        /** Mark a moment of a camera's recording; needs a stated purpose. */
+        post: operations["add_bookmark"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/bookmarks/{bookmark}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a bookmark of one's own; an approver also those of others. */
+        delete: operations["delete_bookmark"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/cameras/{camera}": {
         parameters: {
             query?: never;
@@ -382,7 +417,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** JPEG of the newest keyframe, or of the keyframe at a time; needs a stated purpose. */
+        /** JPEG of the newest picture, or of a recorded moment; with watermark a full-size file; needs a stated purpose. */
         get: operations["camera_snapshot"];
         put?: never;
         post?: never;
@@ -1179,6 +1214,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/playback/days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much of each day of a month is recorded, for a calendar. */
+        get: operations["days"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/playback/lanes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a time line shows of one camera: recorded spans, gaps with causes, activity, sightings, alerts, bookmarks. */
+        get: operations["lanes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/reports": {
         parameters: {
             query?: never;
@@ -1436,6 +1505,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/shift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The present and the previous shift, what changed in it, and what waits for a decision. */
+        get: operations["handover_of_the_shift"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shift/current": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who has the duty desk now. */
+        get: operations["on_duty"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shift/note": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add a note to the present shift, for the next officer. */
+        post: operations["add_note"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shift/take-over": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign the take-over of the shift. Refused if somebody else signed meanwhile. States no purpose. */
+        post: operations["take_over"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sightings/{sighting}": {
         parameters: {
             query?: never;
@@ -1547,6 +1684,23 @@ export interface paths {
         };
         /** How long footage can be kept at the present rate, by village, and when it falls short of the requirement. */
         get: operations["retention_forecast"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/today/villages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Each village's cameras, open faults, rates of today and the last days, and last patrol; at most a minute old. */
+        get: operations["villages_today"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1828,6 +1982,25 @@ export interface components {
              */
             responsible?: string | null;
         };
+        /**
+         * AcceptanceLine
+         * @description A camera whose acceptance waits for the second signature.
+         */
+        AcceptanceLine: {
+            /** Camera */
+            camera: string;
+            /** Name */
+            name: string;
+            /**
+             * Proposed At
+             * Format: date-time
+             */
+            proposed_at: string;
+            /** Proposed By */
+            proposed_by: string;
+            /** Village */
+            village: string;
+        };
         /** AcceptBody */
         AcceptBody: {
             /** Cameras */
@@ -1921,6 +2094,21 @@ export interface components {
             /** Send */
             send: boolean;
         };
+        /** AlertMark */
+        AlertMark: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Id */
+            id: number;
+            /**
+             * State
+             * @description Text that is not listed comes from another release
+             */
+            state: components["schemas"]["AlertState"] | string;
+        };
         /** AlertQuery */
         AlertQuery: {
             /**
@@ -1936,10 +2124,10 @@ export interface components {
         };
         /**
          * AlertState
-         * @description new → dispatched → acked → answered, or new → rejected.
+         * @description new → dispatched → acked → answered, or new → rejected, or dispatched or acked → recalled.
          * @enum {string}
          */
-        AlertState: "new" | "dispatched" | "acked" | "answered" | "rejected";
+        AlertState: "new" | "dispatched" | "acked" | "answered" | "rejected" | "recalled";
         /** AlertView */
         AlertView: {
             /** Acked At */
@@ -2082,6 +2270,85 @@ export interface components {
              * @default 50
              */
             limit?: number;
+        };
+        /** BookmarkBody */
+        BookmarkBody: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Camera */
+            camera: string;
+            /** Text */
+            text: string;
+        };
+        /** BookmarkQuery */
+        BookmarkQuery: {
+            /**
+             * Camera
+             * @description Ids of one to 25 cameras, with commas between them
+             */
+            camera: string;
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /**
+             * To
+             * Format: date-time
+             */
+            to: string;
+        };
+        /** BookmarkView */
+        BookmarkView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Camera */
+            camera: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Id */
+            id: number;
+            /** Text */
+            text: string;
+            /** Village */
+            village: string;
+        };
+        /**
+         * CameraCounts
+         * @description Cameras in use, by whether they are online now.
+         */
+        CameraCounts: {
+            /** Offline */
+            offline: number;
+            /** Online */
+            online: number;
+            /** Total */
+            total: number;
+            /** Unknown */
+            unknown: number;
+        };
+        /** CameraDaysView */
+        CameraDaysView: {
+            /** Camera */
+            camera: string;
+            /**
+             * Days
+             * @description The days of the month up to today
+             */
+            days: components["schemas"]["RecordedDayView"][];
+            /** Stream */
+            stream: string;
         };
         /** CameraFile */
         CameraFile: {
@@ -2227,6 +2494,12 @@ export interface components {
             /** Village */
             village: string | null;
         };
+        /**
+         * ChangesOf
+         * @description Whose changes are listed: of the present shift, or of the one before it too.
+         * @enum {string}
+         */
+        ChangesOf: "current" | "previous";
         /** ChangeView */
         ChangeView: {
             /** Actor */
@@ -2352,6 +2625,52 @@ export interface components {
              */
             day?: string | null;
         };
+        /**
+         * DayRates
+         * @description The rates of a past day, 0…1; None: unknown, or the day is not written yet.
+         */
+        DayRates: {
+            /** Day */
+            day: string;
+            /** Intact */
+            intact: number | null;
+            /** Online */
+            online: number | null;
+            /** Recorded */
+            recorded: number | null;
+        };
+        /** DaysQuery */
+        DaysQuery: {
+            /**
+             * Camera
+             * @description Ids of one to nine cameras, with commas between them
+             */
+            camera: string;
+            /**
+             * Month
+             * @description YYYY-MM, in the station's time zone
+             */
+            month: string;
+            /**
+             * @description Absent: main, if it is recorded
+             * @default null
+             */
+            stream?: components["schemas"]["StreamKind"] | null;
+        };
+        /** DaysReply */
+        DaysReply: {
+            /** Cameras */
+            cameras: components["schemas"]["CameraDaysView"][];
+            /** Month */
+            month: string;
+            /**
+             * Playable From
+             * @description The account may not play older footage; null: no such limit
+             */
+            playable_from: string | null;
+            /** Zone */
+            zone: string;
+        };
         /** DayView */
         DayView: {
             /** Day */
@@ -2410,6 +2729,13 @@ export interface components {
              */
             auto_dispatch?: boolean;
         };
+        /** DecisionsView */
+        DecisionsView: {
+            acceptances: components["schemas"]["Excerpt_AcceptanceLine"];
+            moves: components["schemas"]["Excerpt_MoveLine"];
+            /** @description Subjects of the watch list. Null: the account may not see them */
+            proposals: components["schemas"]["Excerpt_ProposalLine"] | null;
+        };
         /** DeviceView */
         DeviceView: {
             /** Address */
@@ -2435,6 +2761,21 @@ export interface components {
             village: string | null;
         };
         /**
+         * DiskOutlook
+         * @description A disk. `days_left` until its free space is used up; None: unknown, because nothing is written to it.
+         */
+        DiskOutlook: {
+            /** Days Left */
+            days_left: number | null;
+            /** Free Bytes */
+            free_bytes: number;
+            /** Path */
+            path: string;
+            state: components["schemas"]["VolumeState"];
+            /** Total Bytes */
+            total_bytes: number;
+        };
+        /**
          * Done
          * @description The answer of an operation that succeeded and has nothing more to say; its handler returns None.
          */
@@ -2443,6 +2784,27 @@ export interface components {
         EndBody: {
             /** Reason */
             reason: string;
+        };
+        /**
+         * EndingHoldLine
+         * @description A hold whose footage is deleted when it ends. `reason`: empty for a case outside the account's villages.
+         */
+        EndingHoldLine: {
+            /** Camera */
+            camera: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Reason */
+            reason: string;
+            /** Village */
+            village: string;
         };
         /**
          * ErrorReply
@@ -2461,7 +2823,7 @@ export interface components {
          * @description An error's code, written as its value and the names of its parameters.
          * @enum {string}
          */
-        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "password" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_outside_villages" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_answer_unknown" | "alert_answer_refused" | "camera_not_recorded";
+        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "password" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "bookmark_not_found" | "bookmark_of_other_account" | "too_many_bookmarks" | "cameras_required" | "stream_needs_watermark" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "shift_taken_over" | "shift_note_empty" | "shift_not_taken" | "duty_desk_town_only" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_outside_villages" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_answer_unknown" | "alert_answer_refused" | "camera_not_recorded";
         /**
          * ErrorParameters
          * @description What a sentence about an error names; `ErrorCode.parameters` lists those of each code.
@@ -2540,6 +2902,96 @@ export interface components {
             width?: number;
         };
         /**
+         * Excerpt
+         * @description The first SHOWN lines of a part, and how many there are.
+         */
+        Excerpt_AcceptanceLine: {
+            /** Count */
+            count: number;
+            /** Items */
+            items: components["schemas"]["AcceptanceLine"][];
+        };
+        /**
+         * Excerpt
+         * @description The first SHOWN lines of a part, and how many there are.
+         */
+        Excerpt_EndingHoldLine: {
+            /** Count */
+            count: number;
+            /** Items */
+            items: components["schemas"]["EndingHoldLine"][];
+        };
+        /**
+         * Excerpt
+         * @description The first SHOWN lines of a part, and how many there are.
+         */
+        Excerpt_FaultLine: {
+            /** Count */
+            count: number;
+            /** Items */
+            items: components["schemas"]["FaultLine"][];
+        };
+        /**
+         * Excerpt
+         * @description The first SHOWN lines of a part, and how many there are.
+         */
+        Excerpt_FindingLine: {
+            /** Count */
+            count: number;
+            /** Items */
+            items: components["schemas"]["FindingLine"][];
+        };
+        /**
+         * Excerpt
+         * @description The first SHOWN lines of a part, and how many there are.
+         */
+        Excerpt_LateOrderLine: {
+            /** Count */
+            count: number;
+            /** Items */
+            items: components["schemas"]["LateOrderLine"][];
+        };
+        /**
+         * Excerpt
+         * @description The first SHOWN lines of a part, and how many there are.
+         */
+        Excerpt_MoveLine: {
+            /** Count */
+            count: number;
+            /** Items */
+            items: components["schemas"]["MoveLine"][];
+        };
+        /**
+         * Excerpt
+         * @description The first SHOWN lines of a part, and how many there are.
+         */
+        Excerpt_OfflineLine: {
+            /** Count */
+            count: number;
+            /** Items */
+            items: components["schemas"]["OfflineLine"][];
+        };
+        /**
+         * Excerpt
+         * @description The first SHOWN lines of a part, and how many there are.
+         */
+        Excerpt_OpenAlertLine: {
+            /** Count */
+            count: number;
+            /** Items */
+            items: components["schemas"]["OpenAlertLine"][];
+        };
+        /**
+         * Excerpt
+         * @description The first SHOWN lines of a part, and how many there are.
+         */
+        Excerpt_ProposalLine: {
+            /** Count */
+            count: number;
+            /** Items */
+            items: components["schemas"]["ProposalLine"][];
+        };
+        /**
          * Fact
          * @description One fact of the station.
          */
@@ -2583,6 +3035,29 @@ export interface components {
          * @enum {string}
          */
         FaultFamily: "uplink" | "unreachable" | "auth" | "no_stream" | "flapping" | "low_fps" | "low_bitrate" | "loss" | "parameters" | "gop" | "corrupt" | "timestamps" | "gaps" | "retention" | "forecast" | "index" | "no_signal" | "black" | "frozen" | "blocking" | "covered" | "partial_occlusion" | "moved" | "blurred" | "blurred_part" | "overexposed" | "underexposed" | "haze" | "colour_cast" | "monochrome" | "noise" | "banding" | "shaking" | "clock" | "card" | "ptz" | "events" | "mark_time" | "mark_name" | "volume" | "patrol" | "register";
+        /**
+         * FaultLine
+         * @description A fault that opened or closed in the shift. `name`: of the camera, up-link, switch or disk.
+         */
+        FaultLine: {
+            /** Camera */
+            camera: string;
+            /** Closed At */
+            closed_at: string | null;
+            family: components["schemas"]["FaultFamily"];
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Opened At */
+            opened_at: string | null;
+            /** Order */
+            order: number | null;
+            /** Severity */
+            severity: number;
+            /** Village */
+            village: string | null;
+        };
         /**
          * FaultOutcome
          * @description What became of a fault: judgement of a person, or why the system ended it (NEW_VIEW, RETIRED).
@@ -2922,6 +3397,28 @@ export interface components {
          * @enum {string}
          */
         FindingKind: "no_authentication" | "default_password" | "known_bad_firmware" | "credential_refused" | "identity_changed" | "certificate_changed" | "moved" | "clone" | "unknown_device" | "open_telnet" | "open_upnp" | "clock_wrong" | "zone_wrong" | "drift" | "tamper" | "video_loss" | "storage_failure" | "disk_full" | "ptz_failed" | "events_silent" | "filing_due" | "warranty_ends" | "contract_ends";
+        /**
+         * FindingLine
+         * @description An open finding of the camera checks.
+         */
+        FindingLine: {
+            /** Address */
+            address: string;
+            /** Camera */
+            camera: string | null;
+            /** Id */
+            id: number;
+            kind: components["schemas"]["FindingKind"];
+            /** Name */
+            name: string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /** Village */
+            village: string | null;
+        };
         /** FindingQuery */
         FindingQuery: {
             /**
@@ -2966,6 +3463,33 @@ export interface components {
          * @enum {string}
          */
         GapCause: "unreachable" | "auth_refused" | "no_packets" | "protocol_error" | "station_fault" | "no_keyframe" | "packet_loss" | "recorder_down" | "disk_full" | "disk_error" | "schedule" | "retention" | "clock_step";
+        /** HandoverQuery */
+        HandoverQuery: {
+            /** @default current */
+            changes?: components["schemas"]["ChangesOf"];
+        };
+        /** HandoverView */
+        HandoverView: {
+            /** @description Alerts that run, oldest first. Null: the account may not see them */
+            alerts: components["schemas"]["Excerpt_OpenAlertLine"] | null;
+            /**
+             * Changes Since
+             * Format: date-time
+             * @description From when on changes are listed
+             */
+            changes_since: string;
+            current: components["schemas"]["ShiftView"] | null;
+            decisions: components["schemas"]["DecisionsView"];
+            /** @description Within 14 days. Null: the account may not see them */
+            holds_ending: components["schemas"]["Excerpt_EndingHoldLine"] | null;
+            /**
+             * May Take Over
+             * @description Whether the account may sign
+             */
+            may_take_over: boolean;
+            previous: components["schemas"]["ShiftView"] | null;
+            station: components["schemas"]["StationHandover"];
+        };
         /** HistoryQuery */
         HistoryQuery: {
             /**
@@ -3097,6 +3621,21 @@ export interface components {
             village?: string | null;
         };
         /**
+         * IndexingLag
+         * @description Lag of the streams being recorded.
+         *
+         *     `behind_seconds`: of the worst stream; `skipped_seconds`: skipped in total; `quarantined`: number of streams left
+         *     out.
+         */
+        IndexingLag: {
+            /** Behind Seconds */
+            behind_seconds: number;
+            /** Quarantined */
+            quarantined: number;
+            /** Skipped Seconds */
+            skipped_seconds: number;
+        };
+        /**
          * InputLimits
          * @description The limits that a field does not keep; only those that apply.
          */
@@ -3125,6 +3664,22 @@ export interface components {
          */
         InputProblemKind: "missing" | "unknown_field" | "too_short" | "too_long" | "too_small" | "too_large" | "not_among" | "wrong_type" | "wrong_format" | "wrong_characters" | "not_finite" | "no_time_zone" | "time_out_of_range" | "not_allowed";
         /**
+         * InspectionCoverage
+         * @description Cameras in use, and those of them that were not inspected within a day.
+         */
+        InspectionCoverage: {
+            /** Cameras */
+            cameras: number;
+            /** Last */
+            last: string | null;
+            /** Never */
+            never: number;
+            /** Not Inspected */
+            not_inspected: number;
+            /** Since */
+            since: string | null;
+        };
+        /**
          * Item
          * @description The items of the checklist, in their order.
          * @enum {string}
@@ -3144,6 +3699,115 @@ export interface components {
         KeepBody: {
             /** Name */
             name: string;
+        };
+        /** LaneSpan */
+        LaneSpan: {
+            /**
+             * Cause
+             * @description Of a gap; empty: recorded. Text that is not listed comes from another release
+             */
+            cause: components["schemas"]["GapCause"] | string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
+        /** LanesQuery */
+        LanesQuery: {
+            /**
+             * Buckets
+             * @default 480
+             */
+            buckets?: number;
+            /** Camera */
+            camera: string;
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /**
+             * @description Absent: main, if it is recorded
+             * @default null
+             */
+            stream?: components["schemas"]["StreamKind"] | null;
+            /**
+             * To
+             * Format: date-time
+             */
+            to: string;
+        };
+        /** LanesReply */
+        LanesReply: {
+            /**
+             * Alerts
+             * @description The newest 500
+             */
+            alerts: components["schemas"]["AlertMark"][];
+            /** Bucket Seconds */
+            bucket_seconds: number;
+            /** Camera */
+            camera: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Marks
+             * @description The first 500
+             */
+            marks: components["schemas"]["BookmarkView"][];
+            motion: components["schemas"]["MotionLane"];
+            /**
+             * Playable From
+             * @description The account may not play older footage; null: no such limit
+             */
+            playable_from: string | null;
+            sightings: components["schemas"]["SightingLane"];
+            /** Spans */
+            spans: components["schemas"]["LaneSpan"][];
+            /**
+             * Spans Until
+             * Format: date-time
+             * @description Earlier than `end`: there are more spans; ask again from here
+             */
+            spans_until: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /** Stream */
+            stream: string;
+        };
+        /**
+         * LateOrderLine
+         * @description A work order past a deadline: of the response, or of the repair.
+         */
+        LateOrderLine: {
+            /**
+             * Due
+             * Format: date-time
+             */
+            due: string;
+            /** Id */
+            id: number;
+            /** Severity */
+            severity: number;
+            state: components["schemas"]["OrderState"];
+            /** Title */
+            title: string;
+            /** Vendor */
+            vendor: string;
+            /** Village */
+            village: string | null;
         };
         /** LearningCameraView */
         LearningCameraView: {
@@ -3317,6 +3981,19 @@ export interface components {
              */
             start: string;
         };
+        /** MotionLane */
+        MotionLane: {
+            /**
+             * Shares
+             * @description Per bucket 0 (quiet) … 1 (busy), from the size of the recording; null: unknown
+             */
+            shares: (number | null)[];
+            /**
+             * Unknown Because
+             * @description too_little_footage, constant_bit_rate; empty: something is known
+             */
+            unknown_because: string;
+        };
         /** MotionView */
         MotionView: {
             /** Camera */
@@ -3361,6 +4038,31 @@ export interface components {
              */
             start: string;
         };
+        /**
+         * MoveLine
+         * @description A camera at another address, which a person must confirm. `followed`: the station uses the address already.
+         */
+        MoveLine: {
+            /** Address */
+            address: string;
+            /** Camera */
+            camera: string;
+            /** Finding */
+            finding: number;
+            /** Followed */
+            followed: boolean;
+            /** Name */
+            name: string;
+            /**
+             * Opened At
+             * Format: date-time
+             */
+            opened_at: string;
+            /** Village */
+            village: string;
+            /** Was */
+            was: string;
+        };
         /** NewAccount */
         NewAccount: {
             /**
@@ -3396,6 +4098,17 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /**
+         * NoRateReason
+         * @description Why there is no value.
+         * @enum {string}
+         */
+        NoRateReason: "no_camera" | "not_observed" | "not_inspected" | "not_required" | "planned_work";
+        /** NoteBody */
+        NoteBody: {
+            /** Text */
+            text: string;
+        };
         /** NoteView */
         NoteView: {
             /**
@@ -3413,6 +4126,22 @@ export interface components {
             /** Text */
             text: string;
         };
+        /**
+         * OfflineLine
+         * @description A camera that went offline in the shift.
+         */
+        OfflineLine: {
+            /** Camera */
+            camera: string;
+            /** Cause */
+            cause: string;
+            /** Name */
+            name: string;
+            /** Since */
+            since: string | null;
+            /** Village */
+            village: string;
+        };
         /** OnboardingView */
         OnboardingView: {
             /** Cameras */
@@ -3422,6 +4151,42 @@ export interface components {
             /** Items */
             items: components["schemas"]["Item"][];
             work: components["schemas"]["WorkView"];
+        };
+        /** OnDutyView */
+        OnDutyView: {
+            /** @description The present shift, without its notes; null: nobody signed yet */
+            shift: components["schemas"]["ShiftView"] | null;
+        };
+        /**
+         * OpenAlertLine
+         * @description An alert that somebody must still act on, with its age in seconds.
+         */
+        OpenAlertLine: {
+            /** Acked By */
+            acked_by: string | null;
+            /** Age Seconds */
+            age_seconds: number;
+            /** Camera */
+            camera: string;
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /**
+             * Raised At
+             * Format: date-time
+             */
+            raised_at: string;
+            /**
+             * Seen At
+             * Format: date-time
+             */
+            seen_at: string;
+            state: components["schemas"]["AlertState"];
+            /** Title */
+            title: string;
+            /** Village */
+            village: string;
         };
         /** OrderFile */
         OrderFile: {
@@ -3751,6 +4516,28 @@ export interface components {
             /** Token */
             token: string;
         };
+        /**
+         * ProposalLine
+         * @description A subject of the watch list that waits for the approval of a second person.
+         */
+        ProposalLine: {
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Id */
+            id: number;
+            /**
+             * Proposed At
+             * Format: date-time
+             */
+            proposed_at: string;
+            /** Proposed By */
+            proposed_by: string;
+            /** Title */
+            title: string;
+        };
         /** ProposeReply */
         ProposeReply: {
             /** Lacking */
@@ -3808,10 +4595,67 @@ export interface components {
              */
             start: string;
         };
+        /**
+         * Rate
+         * @description A share 0…1 with its basis; `value` is None, and `reason` set, where the denominator is empty.
+         */
+        Rate: {
+            /** Cameras */
+            cameras: number;
+            /** Cameras Not Observed */
+            cameras_not_observed: number;
+            /** Denominator */
+            denominator: number;
+            /** Not Observed */
+            not_observed: number;
+            /** Numerator */
+            numerator: number;
+            reason: components["schemas"]["NoRateReason"] | null;
+            unit: components["schemas"]["RateUnit"];
+            /** Value */
+            value: number | null;
+        };
+        /**
+         * RateName
+         * @description The rates, by the names under which figures are stored.
+         * @enum {string}
+         */
+        RateName: "online" | "intact" | "recorded";
+        /**
+         * RateUnit
+         * @description What numerator and denominator count.
+         * @enum {string}
+         */
+        RateUnit: "seconds" | "camera_days";
         /** ReasonBody */
         ReasonBody: {
             /** Reason */
             reason: string;
+        };
+        /**
+         * RecordedDayState
+         * @description How much of a day is recorded and still held.
+         * @enum {string}
+         */
+        RecordedDayState: "complete" | "partial" | "none";
+        /** RecordedDayView */
+        RecordedDayView: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /**
+             * Recorded Seconds
+             * @description Footage that can be played now
+             */
+            recorded_seconds: number;
+            /**
+             * Seconds
+             * @description Length of the day; of today: up to now
+             */
+            seconds: number;
+            state: components["schemas"]["RecordedDayState"];
         };
         /** ReleaseHoldBody */
         ReleaseHoldBody: {
@@ -4111,6 +4955,60 @@ export interface components {
             /** Camera */
             camera: string;
         };
+        /** ShiftNoteView */
+        ShiftNoteView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /** Id */
+            id: number;
+            /** Text */
+            text: string;
+        };
+        /** ShiftView */
+        ShiftView: {
+            /** Id */
+            id: number;
+            /**
+             * Note
+             * @description Words of the take-over; empty for an account of some villages
+             */
+            note: string;
+            /**
+             * Notes
+             * @description Notes of the shift, oldest first; none for such an account
+             */
+            notes: components["schemas"]["ShiftNoteView"][];
+            /**
+             * Officer
+             * @description Account that signed
+             */
+            officer: string;
+            /**
+             * Officer Name
+             * @description Name of the person
+             */
+            officer_name: string;
+            /**
+             * Signed At
+             * Format: date-time
+             */
+            signed_at: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Until
+             * @description Null: still on duty
+             */
+            until: string | null;
+        };
         /** SightingFile */
         SightingFile: {
             /**
@@ -4201,6 +5099,26 @@ export interface components {
             verdict: components["schemas"]["SightingVerdict"] | null;
             /** Village */
             village: string;
+        };
+        /** SightingLane */
+        SightingLane: {
+            /**
+             * Analysed
+             * @description Per bucket, whether the counts are known: also where no class is listed
+             */
+            analysed: boolean[];
+            /**
+             * Counts
+             * @description By class; per bucket, null: not analysed, or nothing recorded
+             */
+            counts: {
+                [key: string]: (number | null)[];
+            };
+            /**
+             * Indexed Until
+             * @description Null: the camera was never analysed
+             */
+            indexed_until: string | null;
         };
         /** SightingPage */
         SightingPage: {
@@ -4386,11 +5304,24 @@ export interface components {
         SnapshotQuery: {
             /**
              * At
+             * @description A recorded moment; absent: the newest picture
              * @default null
              */
             at?: string | null;
             /**
+             * @description With watermark only; absent: main, if it is recorded
+             * @default null
+             */
+            stream?: components["schemas"]["StreamKind"] | null;
+            /**
+             * Watermark
+             * @description A file to keep: the picture of this very moment in full size, with the viewer's name
+             * @default false
+             */
+            watermark?: boolean;
+            /**
              * Width
+             * @description Of a picture without watermark, px; 64 to 1920
              * @default 640
              */
             width?: number;
@@ -4412,6 +5343,26 @@ export interface components {
              * Format: date-time
              */
             start: string;
+        };
+        /**
+         * StationHandover
+         * @description Cameras, faults, repairs and storage at a hand-over.
+         */
+        StationHandover: {
+            cameras: components["schemas"]["CameraCounts"];
+            closed_faults: components["schemas"]["Excerpt_FaultLine"];
+            /** Disks */
+            disks: components["schemas"]["DiskOutlook"][] | null;
+            findings: components["schemas"]["Excerpt_FindingLine"];
+            inspections: components["schemas"]["InspectionCoverage"];
+            new_faults: components["schemas"]["Excerpt_FaultLine"];
+            newly_offline: components["schemas"]["Excerpt_OfflineLine"];
+            orders_late: components["schemas"]["Excerpt_LateOrderLine"];
+            /** Retention Short */
+            retention_short: components["schemas"]["VillageForecast"][];
+            /** Retention Unknown */
+            retention_unknown: string[];
+            search: components["schemas"]["IndexingLag"] | null;
         };
         /** StationReply */
         StationReply: {
@@ -4606,6 +5557,19 @@ export interface components {
             /** Signed By */
             signed_by: string;
         };
+        /** TakeOverBody */
+        TakeOverBody: {
+            /**
+             * Note
+             * @default
+             */
+            note?: string;
+            /**
+             * Seen
+             * @description Number of the shift that was shown as the present one; null: none
+             */
+            seen: number | null;
+        };
         /** TicketBody */
         TicketBody: {
             /** Camera */
@@ -4645,6 +5609,21 @@ export interface components {
              */
             within_seconds?: number | null;
         };
+        /**
+         * TownToday
+         * @description The table, and when it was computed. `day`: the running local day.
+         */
+        TownToday: {
+            /**
+             * Computed At
+             * Format: date-time
+             */
+            computed_at: string;
+            /** Day */
+            day: string;
+            /** Villages */
+            villages: components["schemas"]["VillageToday"][];
+        };
         /** UnseenView */
         UnseenView: {
             /**
@@ -4662,6 +5641,22 @@ export interface components {
             /** Faults */
             faults: number[];
             verdict: components["schemas"]["FaultVerdict"];
+        };
+        /**
+         * VillageForecast
+         * @description A village's footage at the present rate, in days. None: unknown, because nothing is written.
+         */
+        VillageForecast: {
+            /** By Quota */
+            by_quota: boolean;
+            /** Days Until Short */
+            days_until_short: number | null;
+            /** Possible Days */
+            possible_days: number | null;
+            /** Required Days */
+            required_days: number;
+            /** Village */
+            village: string;
         };
         /** VillageName */
         VillageName: {
@@ -4773,6 +5768,35 @@ export interface components {
             /** Village */
             village: string;
         };
+        /**
+         * VillageToday
+         * @description A village's row of the page Today. `open_faults`: number by severity, 1 (evidence is being lost) … 4.
+         */
+        VillageToday: {
+            /** Cameras */
+            cameras: number;
+            /** Code */
+            code: string;
+            /** Days */
+            days: components["schemas"]["DayRates"][];
+            inspections: components["schemas"]["InspectionCoverage"];
+            /** Name */
+            name: string;
+            /** Offline */
+            offline: number;
+            /** Online */
+            online: number;
+            /** Open Faults */
+            open_faults: {
+                [key: string]: number;
+            };
+            /** Rates */
+            rates: {
+                [key: string]: components["schemas"]["Rate"];
+            };
+            /** Unknown */
+            unknown: number;
+        };
         /** VillageView */
         VillageView: {
             /** Cameras */
@@ -4814,6 +5838,12 @@ export interface components {
             /** Speeds */
             speeds: string[];
         };
+        /**
+         * VolumeState
+         * @description State of a volume, as the recorders see it.
+         * @enum {string}
+         */
+        VolumeState: "ok" | "full" | "failed" | "slow" | "missing";
         /** WordsBody */
         WordsBody: {
             /** Phrase */
@@ -4852,6 +5882,7 @@ export interface components {
     pathItems: never;
 }
 export type AcceptanceBody = components['schemas']['AcceptanceBody'];
+export type AcceptanceLine = components['schemas']['AcceptanceLine'];
 export type AcceptBody = components['schemas']['AcceptBody'];
 export type AcceptReply = components['schemas']['AcceptReply'];
 export type AccountChange = components['schemas']['AccountChange'];
@@ -4859,6 +5890,7 @@ export type AccountView = components['schemas']['AccountView'];
 export type AdoptBody = components['schemas']['AdoptBody'];
 export type AlertAnswer = components['schemas']['AlertAnswer'];
 export type AlertConfirmBody = components['schemas']['AlertConfirmBody'];
+export type AlertMark = components['schemas']['AlertMark'];
 export type AlertQuery = components['schemas']['AlertQuery'];
 export type AlertState = components['schemas']['AlertState'];
 export type AlertView = components['schemas']['AlertView'];
@@ -4866,6 +5898,11 @@ export type AnswerBody = components['schemas']['AnswerBody'];
 export type AuditEntry = components['schemas']['AuditEntry'];
 export type AuditPage = components['schemas']['AuditPage'];
 export type AuditQuery = components['schemas']['AuditQuery'];
+export type BookmarkBody = components['schemas']['BookmarkBody'];
+export type BookmarkQuery = components['schemas']['BookmarkQuery'];
+export type BookmarkView = components['schemas']['BookmarkView'];
+export type CameraCounts = components['schemas']['CameraCounts'];
+export type CameraDaysView = components['schemas']['CameraDaysView'];
 export type CameraFile = components['schemas']['CameraFile'];
 export type CameraMoveBody = components['schemas']['CameraMoveBody'];
 export type CameraState = components['schemas']['CameraState'];
@@ -4873,6 +5910,7 @@ export type CameraView = components['schemas']['CameraView'];
 export type CandidateView = components['schemas']['CandidateView'];
 export type CaseBody = components['schemas']['CaseBody'];
 export type CaseView = components['schemas']['CaseView'];
+export type ChangesOf = components['schemas']['ChangesOf'];
 export type ChangeView = components['schemas']['ChangeView'];
 export type CheckState = components['schemas']['CheckState'];
 export type ChipView = components['schemas']['ChipView'];
@@ -4884,16 +5922,32 @@ export type CreateBody = components['schemas']['CreateBody'];
 export type Created = components['schemas']['Created'];
 export type DayFigures = components['schemas']['DayFigures'];
 export type DayQuery = components['schemas']['DayQuery'];
+export type DayRates = components['schemas']['DayRates'];
+export type DaysQuery = components['schemas']['DaysQuery'];
+export type DaysReply = components['schemas']['DaysReply'];
 export type DayView = components['schemas']['DayView'];
 export type DecisionBody = components['schemas']['DecisionBody'];
+export type DecisionsView = components['schemas']['DecisionsView'];
 export type DeviceView = components['schemas']['DeviceView'];
+export type DiskOutlook = components['schemas']['DiskOutlook'];
 export type Done = components['schemas']['Done'];
 export type EndBody = components['schemas']['EndBody'];
+export type EndingHoldLine = components['schemas']['EndingHoldLine'];
 export type Error = components['schemas']['Error'];
 export type ErrorCode = components['schemas']['ErrorCode'];
 export type ErrorParameters = components['schemas']['ErrorParameters'];
+export type ExcerptAcceptanceLine = components['schemas']['Excerpt_AcceptanceLine'];
+export type ExcerptEndingHoldLine = components['schemas']['Excerpt_EndingHoldLine'];
+export type ExcerptFaultLine = components['schemas']['Excerpt_FaultLine'];
+export type ExcerptFindingLine = components['schemas']['Excerpt_FindingLine'];
+export type ExcerptLateOrderLine = components['schemas']['Excerpt_LateOrderLine'];
+export type ExcerptMoveLine = components['schemas']['Excerpt_MoveLine'];
+export type ExcerptOfflineLine = components['schemas']['Excerpt_OfflineLine'];
+export type ExcerptOpenAlertLine = components['schemas']['Excerpt_OpenAlertLine'];
+export type ExcerptProposalLine = components['schemas']['Excerpt_ProposalLine'];
 export type Fact = components['schemas']['Fact'];
 export type FaultFamily = components['schemas']['FaultFamily'];
+export type FaultLine = components['schemas']['FaultLine'];
 export type FaultOutcome = components['schemas']['FaultOutcome'];
 export type FaultStatus = components['schemas']['FaultStatus'];
 export type FaultVerdict = components['schemas']['FaultVerdict'];
@@ -4903,22 +5957,31 @@ export type FiguresQuery = components['schemas']['FiguresQuery'];
 export type Filter = components['schemas']['Filter'];
 export type FilterInput = components['schemas']['FilterInput'];
 export type FindingKind = components['schemas']['FindingKind'];
+export type FindingLine = components['schemas']['FindingLine'];
 export type FindingQuery = components['schemas']['FindingQuery'];
 export type FindingView = components['schemas']['FindingView'];
 export type GapCause = components['schemas']['GapCause'];
+export type HandoverQuery = components['schemas']['HandoverQuery'];
+export type HandoverView = components['schemas']['HandoverView'];
 export type HistoryQuery = components['schemas']['HistoryQuery'];
 export type HoldBody = components['schemas']['HoldBody'];
 export type HoldQuery = components['schemas']['HoldQuery'];
 export type HoldView = components['schemas']['HoldView'];
 export type IdentifyBody = components['schemas']['IdentifyBody'];
+export type IndexingLag = components['schemas']['IndexingLag'];
 export type InputLimits = components['schemas']['InputLimits'];
 export type InputProblem = components['schemas']['InputProblem'];
 export type InputProblemKind = components['schemas']['InputProblemKind'];
+export type InspectionCoverage = components['schemas']['InspectionCoverage'];
 export type Item = components['schemas']['Item'];
 export type JobKind = components['schemas']['JobKind'];
 export type JsonValue = components['schemas']['JsonValue'];
 export type JudgementBody = components['schemas']['JudgementBody'];
 export type KeepBody = components['schemas']['KeepBody'];
+export type LaneSpan = components['schemas']['LaneSpan'];
+export type LanesQuery = components['schemas']['LanesQuery'];
+export type LanesReply = components['schemas']['LanesReply'];
+export type LateOrderLine = components['schemas']['LateOrderLine'];
 export type LearningCameraView = components['schemas']['LearningCameraView'];
 export type LearningView = components['schemas']['LearningView'];
 export type LookBackBody = components['schemas']['LookBackBody'];
@@ -4930,12 +5993,19 @@ export type Me = components['schemas']['Me'];
 export type MeetingView = components['schemas']['MeetingView'];
 export type MissingFact = components['schemas']['MissingFact'];
 export type MotionBody = components['schemas']['MotionBody'];
+export type MotionLane = components['schemas']['MotionLane'];
 export type MotionView = components['schemas']['MotionView'];
 export type MovedView = components['schemas']['MovedView'];
+export type MoveLine = components['schemas']['MoveLine'];
 export type NewAccount = components['schemas']['NewAccount'];
 export type NewPassword = components['schemas']['NewPassword'];
+export type NoRateReason = components['schemas']['NoRateReason'];
+export type NoteBody = components['schemas']['NoteBody'];
 export type NoteView = components['schemas']['NoteView'];
+export type OfflineLine = components['schemas']['OfflineLine'];
 export type OnboardingView = components['schemas']['OnboardingView'];
+export type OnDutyView = components['schemas']['OnDutyView'];
+export type OpenAlertLine = components['schemas']['OpenAlertLine'];
 export type OrderFile = components['schemas']['OrderFile'];
 export type OrderMoveBody = components['schemas']['OrderMoveBody'];
 export type OrderQuery = components['schemas']['OrderQuery'];
@@ -4955,12 +6025,18 @@ export type PlaceView = components['schemas']['PlaceView'];
 export type PlaylistQuery = components['schemas']['PlaylistQuery'];
 export type PresetBody = components['schemas']['PresetBody'];
 export type PresetView = components['schemas']['PresetView'];
+export type ProposalLine = components['schemas']['ProposalLine'];
 export type ProposeReply = components['schemas']['ProposeReply'];
 export type PtzMoveBody = components['schemas']['PtzMoveBody'];
 export type PtzView = components['schemas']['PtzView'];
 export type PurposeBody = components['schemas']['PurposeBody'];
 export type RangeQuery = components['schemas']['RangeQuery'];
+export type Rate = components['schemas']['Rate'];
+export type RateName = components['schemas']['RateName'];
+export type RateUnit = components['schemas']['RateUnit'];
 export type ReasonBody = components['schemas']['ReasonBody'];
+export type RecordedDayState = components['schemas']['RecordedDayState'];
+export type RecordedDayView = components['schemas']['RecordedDayView'];
 export type ReleaseHoldBody = components['schemas']['ReleaseHoldBody'];
 export type RenewBody = components['schemas']['RenewBody'];
 export type RenewHoldBody = components['schemas']['RenewHoldBody'];
@@ -4976,7 +6052,10 @@ export type RoundView = components['schemas']['RoundView'];
 export type Scope = components['schemas']['Scope'];
 export type SearchBody = components['schemas']['SearchBody'];
 export type SeenBody = components['schemas']['SeenBody'];
+export type ShiftNoteView = components['schemas']['ShiftNoteView'];
+export type ShiftView = components['schemas']['ShiftView'];
 export type SightingFile = components['schemas']['SightingFile'];
+export type SightingLane = components['schemas']['SightingLane'];
 export type SightingPage = components['schemas']['SightingPage'];
 export type SightingVerdict = components['schemas']['SightingVerdict'];
 export type SightingView = components['schemas']['SightingView'];
@@ -4986,6 +6065,7 @@ export type SimilarBody = components['schemas']['SimilarBody'];
 export type SimilarReply = components['schemas']['SimilarReply'];
 export type SnapshotQuery = components['schemas']['SnapshotQuery'];
 export type SpanView = components['schemas']['SpanView'];
+export type StationHandover = components['schemas']['StationHandover'];
 export type StationReply = components['schemas']['StationReply'];
 export type Stop = components['schemas']['Stop'];
 export type StreamKind = components['schemas']['StreamKind'];
@@ -4995,16 +6075,21 @@ export type SubjectBody = components['schemas']['SubjectBody'];
 export type SubjectState = components['schemas']['SubjectState'];
 export type SubjectView = components['schemas']['SubjectView'];
 export type SupplementView = components['schemas']['SupplementView'];
+export type TakeOverBody = components['schemas']['TakeOverBody'];
 export type TicketBody = components['schemas']['TicketBody'];
 export type TicketReply = components['schemas']['TicketReply'];
 export type TogetherBody = components['schemas']['TogetherBody'];
+export type TownToday = components['schemas']['TownToday'];
 export type UnseenView = components['schemas']['UnseenView'];
 export type VerdictBody = components['schemas']['VerdictBody'];
+export type VillageForecast = components['schemas']['VillageForecast'];
 export type VillageName = components['schemas']['VillageName'];
 export type VillageQuery = components['schemas']['VillageQuery'];
 export type VillageReport = components['schemas']['VillageReport'];
+export type VillageToday = components['schemas']['VillageToday'];
 export type VillageView = components['schemas']['VillageView'];
 export type VocabularyReply = components['schemas']['VocabularyReply'];
+export type VolumeState = components['schemas']['VolumeState'];
 export type WordsBody = components['schemas']['WordsBody'];
 export type WordsReply = components['schemas']['WordsReply'];
 export type WorkView = components['schemas']['WorkView'];
@@ -5324,6 +6409,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_bookmarks: {
+        parameters: {
+            query: {
+                camera: string;
+                from: string;
+                to: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BookmarkView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    add_bookmark: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BookmarkBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BookmarkView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_bookmark: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bookmark: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
@@ -5770,6 +6952,8 @@ export interface operations {
         parameters: {
             query?: {
                 at?: string | null;
+                stream?: components["schemas"]["StreamKind"] | null;
+                watermark?: boolean;
                 width?: number;
             };
             header?: never;
@@ -7422,6 +8606,74 @@ export interface operations {
             };
         };
     };
+    days: {
+        parameters: {
+            query: {
+                camera: string;
+                month: string;
+                stream?: components["schemas"]["StreamKind"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DaysReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    lanes: {
+        parameters: {
+            query: {
+                buckets?: number;
+                camera: string;
+                from: string;
+                stream?: components["schemas"]["StreamKind"] | null;
+                to: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LanesReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     list_reports: {
         parameters: {
             query?: never;
@@ -7967,6 +9219,132 @@ export interface operations {
             };
         };
     };
+    handover_of_the_shift: {
+        parameters: {
+            query?: {
+                changes?: components["schemas"]["ChangesOf"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandoverView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    on_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnDutyView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    add_note: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoteBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftNoteView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    take_over: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeOverBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     one_sighting: {
         parameters: {
             query?: never;
@@ -8169,6 +9547,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OutlookView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    villages_today: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TownToday"];
                 };
             };
             /** @description Refused or failed */
