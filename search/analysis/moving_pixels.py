@@ -1,9 +1,11 @@
 """Finds the pixels that move in a row of pictures that is known as a whole, as in a motion search.
 
 The motion gate of the indexer knows only the past of a camera: what stood in its first pictures leaves a ghost that
-"moves" for a minute. Here the background of a picture is the median of the pictures around it, and the noise of a pixel
-their median deviation, so that people who pass by belong to neither. A place that differs from the background counts
-only where it also changed since the picture before or until the next one: a parked car differs, but it does not move.
+"moves" for a minute. Here the background of a picture is the median of the pictures around it, so that people who pass
+by do not belong to it. The noise of a pixel is what it usually deviates from the background or, if that is less, what
+it usually changes from one picture to the next: leaves change all the time; people who stand somewhere one after
+another make the pixels deviate, but seldom change. A place that differs from the background counts only where it also
+changed since the picture before or until the next one: a parked car differs, but it does not move.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ BLOCK = 30  # pictures that share a background
 MAX_SAMPLES = 41  # pictures of which a background is the median
 REACH = 45  # pictures before and after a block that are taken into its background
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
+CHANGES_IN_FOUR = 3  # of four changes from a picture to the next that noise explains
 LEVEL_RANGE = (0.5, 2.0)  # factors by which the exposure of a picture is levelled
 LIGHT_SHARE = 0.2  # of the picture; where more differs, it is asked whether only the light changed
 SAME_SCENE = 0.5  # correlation of brightness gradients above which the same scene is seen in another light
@@ -49,25 +52,35 @@ def _background(window: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
     """Return background and limit of difference (grey levels) of each pixel: median and noise of the pictures."""
     chosen = np.linspace(0, len(window) - 1, min(len(window), MAX_SAMPLES)).round().astype(int)
     # One pixel's levels side by side: sorting along the first axis would jump through the memory.
-    levels = np.ascontiguousarray(window[chosen].reshape(len(chosen), -1).T).astype(np.int16)
+    levels, following = (
+        np.ascontiguousarray(window[numbers].reshape(len(chosen), -1).T).astype(np.int16)
+        for numbers in (chosen, np.minimum(chosen + 1, len(window) - 1))
+    )
     middle = len(chosen) // 2
-    background = np.partition(levels, middle, axis=1)[:, middle]
-    deviation = np.partition(np.abs(levels - background[:, None]), middle, axis=1)[:, middle]
-    limit = np.maximum(MIN_DIFFERENCE, NOISE_SIGMAS * MAD_TO_SIGMA * deviation)
+    background = _ranked(levels, middle)
+    deviation = _ranked(np.abs(levels - background[:, None]), middle)
+    change = _ranked(np.abs(following - levels), len(chosen) * CHANGES_IN_FOUR // 4)
+    limit = np.maximum(MIN_DIFFERENCE, NOISE_SIGMAS * MAD_TO_SIGMA * np.minimum(deviation, change))
     return background.reshape(HEIGHT, WIDTH).astype(np.float32), limit.reshape(HEIGHT, WIDTH).astype(np.float32)
+
+
+def _ranked(values: npt.NDArray[np.int16], rank: int) -> npt.NDArray[np.int16]:
+    """Return the value of each row that `rank` others do not exceed."""
+    return np.partition(values, rank, axis=1)[:, rank]
 
 
 def _levelled(picture: Plane, background: Floats, limit: Floats) -> Floats:
     """Return the picture at the exposure of the background.
 
-    The median ratio of their pixels tells the exposure, unless an object hides half of the view: the picture stays as
-    it is where it is then more like the background.
+    Cameras change their gain, which the median ratio of the pixels tells, or lift and lower the whole curve of
+    tones, which the median difference tells. Where an object hides half of the view, neither tells anything. What is
+    most like the background counts.
     """
     values = picture.astype(np.float32)
     ratio = float(np.median((values + 1) / (background + 1)))
-    levelled = values / min(max(ratio, LEVEL_RANGE[0]), LEVEL_RANGE[1])
-    unlike = [float((cv2.absdiff(p, background) > limit).mean()) for p in (values, levelled)]
-    return values if unlike[0] < unlike[1] else levelled
+    by_gain = values / min(max(ratio, LEVEL_RANGE[0]), LEVEL_RANGE[1])
+    by_offset = values + float(np.median(background - values))
+    return min((by_gain, by_offset, values), key=lambda p: float((cv2.absdiff(p, background) > limit).mean()))
 
 
 def _moving(pictures: Sequence[Floats], at: int, background: Floats, limit: Floats) -> Mask:

@@ -103,6 +103,28 @@ def test_a_change_of_exposure_is_no_motion(factor: float) -> None:
     assert not any(m.any() for m in searched(scene))
 
 
+@pytest.mark.parametrize("offset", [-40, 30])
+def test_a_lifted_black_level_is_no_motion_and_a_car_then_is(offset: float) -> None:
+    scene = street(60)
+    scene[40:50] += offset
+    put(scene, 45, (60, 40, 24, 14))
+    moved = searched(scene)
+    assert {i for i, m in enumerate(moved) if m.any()} == {45}
+    assert inside(moved[45], (60, 40, 24, 14)) > 0.9
+
+
+def test_people_who_stand_at_one_table_in_turn_hide_nobody_s_motion() -> None:
+    scene = street(90)
+    levels = {0: 20.0, 1: 235.0, 2: 90.0}
+    for i in range(90):  # one after another for ten seconds each; somebody is always there
+        put(scene, i, (70 + i // 10 % 3 * 4, 30, 16, 50), levels[i // 10 % 3])
+    for i in range(45, 48):
+        put(scene, i, (60 + 8 * (i - 45), 40, 10, 30), 160)
+    moved = searched(scene)
+    assert all(inside(moved[i], (60 + 8 * (i - 45), 42, 8, 26)) > 0.5 for i in range(45, 48))
+    assert sum(m.any() for m in moved) < 45  # those who stand still do not move
+
+
 def test_a_lamp_that_lights_most_of_the_picture_is_no_motion_and_a_lorry_before_the_lens_is() -> None:
     scene = street(60)
     scene[30, :, : WIDTH * 6 // 10] *= 1.35  # less than half keeps its light, so levelling cannot help
