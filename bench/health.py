@@ -31,7 +31,7 @@ def picture(c: BenchContext, footage: Path | None) -> list[Figure]:
     from health.picture.measurement import measure_keyframe
     from nvr.playback.pictures import decode_frame
 
-    frame = keyframe_1080p(footage)
+    frame = keyframe_1080p(footage, pictures=12 if c.quick else 60)
     vectors, hours, scenes, pattern = known_past(frame)
     question = InspectionRequest([frame], 12.0, vectors, hours, scenes, pattern)
     took: dict[str, list[float]] = defaultdict(list)

@@ -50,22 +50,26 @@ VILLAGES = 22
 
 
 def keyframe_1080p(
-    footage_dir: Path | None, size: tuple[int, int] = (1920, 1080), bitrate: int = 2_000_000
+    footage_dir: Path | None, size: tuple[int, int] = (1920, 1080), bitrate: int = 2_000_000, pictures: int = 60
 ) -> Keyframe:
-    """Return a keyframe as a camera with 2 Mb/s sends it: the second one of a real scene, or of a drawn street."""
+    """Return a keyframe as a camera with 2 Mb/s sends it: the second one of a real scene, or of a drawn street.
+
+    `pictures`: encoded in all, the second keyframe among them.
+    """
     from tests.health import simulated_views
 
     if footage_dir is not None:
         with av.open(str(footage_dir / "person-bicycle-car-detection.mp4")) as source:
-            pictures = [p.to_ndarray(format="bgr24") for _, p in zip(range(60), source.decode(video=0), strict=False)]
+            decoded = zip(range(pictures), source.decode(video=0), strict=False)
+            shown = [p.to_ndarray(format="bgr24") for _, p in decoded]
     else:
-        pictures = [np.asarray(simulated_views.drawn(1)[0] ** (1 / 2.2) * 255, np.uint8)] * 60
+        shown = [np.asarray(simulated_views.drawn(1)[0] ** (1 / 2.2) * 255, np.uint8)] * pictures
     encoder: Any = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = *size, "yuv420p", fractions.Fraction(1, 25)
-    encoder.bit_rate, encoder.gop_size = bitrate, 50
+    encoder.bit_rate, encoder.gop_size = bitrate, pictures * 5 // 6
     encoder.options = {"preset": "veryfast", "x264-params": "bframes=0:rc-lookahead=0:repeat-headers=1"}
     rng, packets = np.random.default_rng(1), []
-    for picture in pictures:
+    for picture in shown:
         large = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
         noisy = np.clip(large + rng.normal(0, 2.0, large.shape), 0, 255).astype(np.uint8)
         packets += encoder.encode(av.VideoFrame.from_ndarray(noisy, "bgr24"))
@@ -270,9 +274,9 @@ async def measure(c: BenchContext, cameras: int) -> tuple[float, float, int, flo
 
 
 def run(c: BenchContext) -> list[Figure]:
-    cameras, streams = (100, 20) if c.quick else (CAMERAS, RECORDED)
+    cameras, streams = (40, 4) if c.quick else (CAMERAS, RECORDED)
     (c.folder / "round").mkdir()
-    with virtual_farm(streams, c.port):
+    with virtual_farm(streams, c.port, loop=2.0 if c.quick else 10.0):
         command = [
             sys.executable,
             "-m",
