@@ -2,7 +2,8 @@
 
 The reference of a drawn street is what was drawn. That of a filmed clip uses every picture of it, of which the search
 sees one a second: a pixel moves where it differs from the clip's median and from the pictures half a second before or
-after, all at the exposure of the median. Thresholds were set on person-bicycle-car and vtest. Both are asked per cell of a grid of 8 × 6 and second: did at least CELL_SHARE of its pixels move?
+after, all at the exposure of the median. Thresholds were set on person-bicycle-car and vtest. Both are asked per cell
+of a grid of 8 × 6 and second: did at least CELL_SHARE of its pixels move?
 """
 
 from __future__ import annotations
