@@ -19,6 +19,7 @@ SCREENSHOT = ROOT / "docs" / "console.png"
 
 def test_tree_live_and_language(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
+    page.click("[data-test=nav-live]")
     expect(page.locator("[data-camera=wj-01]")).to_have_attribute("data-state", "ok")
     expect(page.locator("[data-camera=wj-02]")).to_have_attribute("data-state", "fault")
     expect(page.locator("[data-camera=xd-03]")).to_have_attribute("data-state", "offline")

@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 def test_an_unattended_page_asks_and_stops(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
+    page.click("[data-test=nav-live]")
     page.click("[data-camera=wj-01]")
     begin_duty(page)
     assert grows(page, "live")
@@ -35,6 +36,7 @@ def test_an_unattended_page_asks_and_stops(browser: Browser, town: str) -> None:
 def test_live_video_is_opened_once(browser: Browser, town: str) -> None:
     """Reloading the tree every 5 s restarts no video and leaves no audit row."""
     page = sign_in(browser, town, "video")
+    page.click("[data-test=nav-live]")
     opened: list[str] = []
     page.on("websocket", lambda w: opened.append(w.url) if "/api/live/" in w.url else None)
     page.click("[data-camera=wj-01]")
@@ -45,6 +47,7 @@ def test_live_video_is_opened_once(browser: Browser, town: str) -> None:
 
 def test_h265_is_transcoded_for_the_browser(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
+    page.click("[data-test=nav-live]")
     page.click("[data-camera=xd-02]")
     begin_duty(page)
     page.get_by_role("button", name="主码流").click()
@@ -56,6 +59,7 @@ def test_h265_is_transcoded_for_the_browser(browser: Browser, town: str) -> None
 
 def test_ptz_control(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
+    page.click("[data-test=nav-live]")
     page.click("[data-camera=wj-01]")
     begin_duty(page)
     assert page.locator("[data-test=ptz]").count() == 0
@@ -71,6 +75,7 @@ def test_ptz_control(browser: Browser, town: str) -> None:
     right.dispatch_event("pointerup")
     page.click("[data-test=ptz-home]")
     other = sign_in(browser, town, "investigator")
+    other.click("[data-test=nav-live]")
     other.click("[data-camera=yj-01]")
     begin_duty(other)
     other.click("[data-test=ptz-home]")
@@ -80,6 +85,7 @@ def test_ptz_control(browser: Browser, town: str) -> None:
 
 def test_ptz_stops_when_another_camera_is_shown(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
+    page.click("[data-test=nav-live]")
 
     def with_a_second_dome(route: Route) -> None:
         villages = route.fetch().json()

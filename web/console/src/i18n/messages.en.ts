@@ -1,10 +1,12 @@
 /** All texts in English. */
+import playback from "@/playback/messages.en.json";
 import shared from "@/shared/messages.en.json";
 import shell from "@/shell/messages.en.json";
+import today from "@/today/messages.en.json";
 
 import terms from "./en.json";
 import errors from "./errors.en.json";
 import type { Messages } from "./messages";
 
-const messages: Messages = { ...terms, errors, shared, shell };
+const messages: Messages = { ...terms, errors, playback, shared, shell, today };
 export default messages;

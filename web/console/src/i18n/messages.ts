@@ -1,10 +1,12 @@
 /** All texts in Chinese, the console's first language; their shape is what other languages must have. */
+import playback from "@/playback/messages.zh-CN.json";
 import shared from "@/shared/messages.zh-CN.json";
 import shell from "@/shell/messages.zh-CN.json";
+import today from "@/today/messages.zh-CN.json";
 
 import errors from "./errors.zh-CN.json";
 import terms from "./zh-CN.json";
 
-const messages = { ...terms, errors, shared, shell };
+const messages = { ...terms, errors, playback, shared, shell, today };
 export type Messages = typeof messages;
 export default messages;

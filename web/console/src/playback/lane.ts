@@ -1,9 +1,11 @@
 /** One camera of a playback: its video follows the master clock. */
-import Hls, { type Fragment } from "hls.js";
+import type { Fragment } from "hls.js";
+import Hls from "hls.js/light";
 
-import { withQuery } from "@/legacyApi";
+import { type ApiError, refusalOf } from "@/api/errors";
 
-export type LaneState = "loading" | "playing" | "gap" | "unsupported" | "purpose" | "error";
+/** refused: the station said why (`refusal`); error: the pictures did not come (`detail`). */
+export type LaneState = "loading" | "playing" | "gap" | "unsupported" | "refused" | "error";
 
 /** Seconds beside the clock: less is left alone, up to FAR the rate is nudged, beyond it we seek. */
 const NEAR = 0.008;
@@ -13,12 +15,17 @@ const MOST = 0.25;
 const JOINT_MS = 1000; // a shorter hole between two files is none
 const SEEK_MS = 2000; // a seek, or the first bytes, may take so long
 const MAX_RATE = 16; // what browsers play
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 4_000;
 
 export class Lane {
   private hls: Hls | null = null;
   private soughtAt = 0;
   state: LaneState = "loading";
   detail = "";
+  refusal: ApiError | null = null;
+  private failures = 0;
+  private retry: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly video: HTMLVideoElement,
@@ -35,27 +42,42 @@ export class Lane {
       hls.startLoad(Math.max(0, (start - (details.fragments[0]?.programDateTime ?? start)) / 1000));
     });
     this.soughtAt = performance.now();
+    const query = new URLSearchParams({ start: new Date(start).toISOString(), end: new Date(end).toISOString() });
+    if (keyframes) query.set("keyframes", "true");
+    const playlist = `/api/playback/${stream}/index.m3u8?${query}`;
     hls.on(Hls.Events.ERROR, (_, data) => {
-      if (data.fatal) this.failed(data.details, data.response?.code);
+      if (data.fatal) void this.failed(data.details, data.response?.code, playlist, () => this.load(stream, start, end, keyframes));
     });
-    const query = { start: new Date(start).toISOString(), end: new Date(end).toISOString(), keyframes: keyframes ? "true" : undefined };
-    hls.loadSource(withQuery(`/api/playback/${stream}/index.m3u8`, query));
+    hls.loadSource(playlist);
     hls.attachMedia(this.video);
   }
 
   stop(): void {
+    clearTimeout(this.retry);
     this.hls?.destroy();
     this.hls = null;
   }
 
-  private failed(details: string, status: number | undefined): void {
+  /** What stopped the pictures; what the station refused is asked for once more, for its reason. */
+  private async failed(details: string, status: number | undefined, playlist: string, again: () => void): Promise<void> {
     const codec = details === Hls.ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR || details === Hls.ErrorDetails.BUFFER_ADD_CODEC_ERROR;
     this.detail = details;
     this.stop();
-    this.enter(codec ? "unsupported" : status === 403 ? "purpose" : status === 404 ? "gap" : "error");
+    if (codec) return this.enter("unsupported");
+    if (status === 404) return this.enter("gap");
+    if (status === 401 || status === 403) {
+      const reply = await fetch(playlist);
+      if (reply.ok) return again();
+      this.refusal = refusalOf(reply.status, await reply.json().catch(() => null));
+      return this.enter("refused");
+    }
+    this.enter("error");
+    // The station is away or busy: pictures come again by themselves when it is there.
+    this.retry = setTimeout(again, Math.min(FIRST_RETRY_MS * 2 ** this.failures++, LONGEST_RETRY_MS));
   }
 
   private enter(state: LaneState): void {
+    if (state === "playing") this.failures = 0;
     if (this.state === state) return;
     this.state = state;
     this.changed();

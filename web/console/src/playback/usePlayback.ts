@@ -1,7 +1,7 @@
 /** Several lanes on one clock: loads them piece by piece, holds the clock while one has no pictures yet, skips what nobody recorded. */
 import { onUnmounted, ref, shallowReactive, type Ref } from "vue";
 
-import { api } from "@/legacyApi";
+import { http, request } from "@/api/client";
 import { watching } from "@/shared/watching";
 import { Lane } from "./lane";
 import { MasterClock } from "./masterClock";
@@ -92,7 +92,7 @@ export function usePlayback(): Playback {
     ended = watching(pause);
     playing.value = true;
     // What was refused, because nobody watched or for want of a purpose, is asked for again once the station knows of the input.
-    if ([...lanes.values()].some((lane) => lane.state === "purpose")) void api.get("/api/me").then(() => loadAll(clock.now), () => undefined);
+    if ([...lanes.values()].some((lane) => lane.state === "refused")) void request(() => http.GET("/api/me")).then(() => loadAll(clock.now), () => undefined);
     clock.play();
   }
 

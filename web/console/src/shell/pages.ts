@@ -17,8 +17,9 @@ export interface Page {
 }
 
 export const PAGES: Page[] = [
+  { name: "today", path: "/today", permission: "patrol.view", icon: Calendar, label: "nav.today", view: () => import("@/today/TodayView.vue") },
   { name: "live", path: "/live", permission: "live.view", icon: Monitor, label: "nav.live", view: () => import("@/views/LiveView.vue") },
-  { name: "playback", path: "/playback", permission: "playback.view", icon: VideoPlay, label: "nav.playback", view: () => import("@/views/PlaybackView.vue") },
+  { name: "playback", path: "/playback", permission: "playback.view", icon: VideoPlay, label: "nav.playback", tree: true, view: () => import("@/playback/PlaybackView.vue") },
   { name: "patrol", path: "/patrol", permission: "patrol.view", icon: View, label: "nav.patrol", view: () => import("@/views/PatrolView.vue") },
   { name: "orders", path: "/orders", permission: "patrol.view", icon: Tickets, label: "nav.orders", view: () => import("@/views/OrdersView.vue") },
   { name: "search", path: "/search", permission: "search", icon: Search, label: "nav.search", view: () => import("@/views/SearchView.vue") },
@@ -31,4 +32,4 @@ export const PAGES: Page[] = [
 ];
 
 /** Icons for pages to come, so that the rail keeps one style. */
-export const ICONS = { today: Calendar, map: Location, cases: FolderOpened, admin: SetUp, password: Key };
+export const ICONS = { map: Location, cases: FolderOpened, admin: SetUp, password: Key };

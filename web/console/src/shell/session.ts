@@ -11,7 +11,7 @@ import { useEventStore } from "./events";
 
 /** Pages in the order in which one of them is the first that an account sees. */
 const HOMES: [Permission, string][] = [
-  ["live.view", "/live"],
+  ["patrol.view", "/today"],
   ["camera.view", "/cameras"],
   ["alert.view", "/m"],
   ["order.own", "/contractor"],
