@@ -240,6 +240,11 @@ class SearchSettings(Section):
         return self.workers or max(1, (os.cpu_count() or 2) // 2)
 
 
+class ClipSettings(Section):
+    max_hours: float = Field(4, gt=0, le=24, description="Longest range of a clip that is downloaded, per camera.")
+    max_bytes: int = Field(20_000_000_000, gt=0, description="Most bytes of one download, all cameras together.")
+
+
 class BackupSettings(Section):
     target: Path | None = Field(
         None, description="Folder of the nightly backups, on another disk; empty: none are made."
@@ -269,6 +274,7 @@ class Settings(BaseSettings):
     pictures: PictureSettings = PictureSettings()
     patrol: PatrolSettings = PatrolSettings()
     search: SearchSettings = SearchSettings()
+    clips: ClipSettings = ClipSettings()
     backup: BackupSettings = BackupSettings()
     inventory: Path | None = Field(
         None, description="The town's inventory file; empty: cameras come from lists and the console."

@@ -43,7 +43,7 @@ from web.doctor.runner import Doctor
 from web.framework import enforcement, refusals
 from web.http import anonymous_limit, not_found, proxies, security_headers
 from web.http.anonymous_limit import AnonymousLimit
-from web.http.connection_limits import MAX_EVENT_SOCKETS, MAX_LIVE_SOCKETS, OpeningRate, SocketLimit
+from web.http.connection_limits import MAX_DOWNLOADS, MAX_EVENT_SOCKETS, MAX_LIVE_SOCKETS, OpeningRate, SocketLimit
 from web.http.file_response import FileResponse, Static
 from web.http.request_bodies import MAX_JSON_BYTES, Uploads
 from web.services import SERVICES, Services
@@ -153,6 +153,7 @@ def _services(settings: Settings, database: Database, accounts: Accounts, clock:
         event_sockets=SocketLimit(MAX_EVENT_SOCKETS),
         live_sockets=SocketLimit(MAX_LIVE_SOCKETS),
         opening_rate=OpeningRate(clock),
+        downloads=SocketLimit(MAX_DOWNLOADS),
         doctor=Doctor(CHECKS, CheckedStation(settings, clock, database)),
         uploads=Uploads(data_dir),
         example_pool=DecodePool(1, 40.0, pipeline.prepare, (settings.search, model_dir_of(settings))),

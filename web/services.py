@@ -77,6 +77,7 @@ class Services:
     attendance: Attendance
     playback_log: PlaybackLog
     opening_rate: OpeningRate
+    downloads: SocketLimit  # clips and time-lapses that are being sent
     transcoders: Transcoders = field(default_factory=Transcoders)
     body_budget: BodyBudget = field(default_factory=BodyBudget)
     printer: Printer = field(default_factory=Printer)

@@ -1,9 +1,12 @@
-"""The states of an alert: new → dispatched → acked → answered, or new → rejected. Each step writes an audit row."""
+"""The states of an alert: new → dispatched → acked → answered, new → rejected, or dispatched or acked → recalled.
+
+Each step writes an audit row.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +19,7 @@ from core.audit.actions import AuditAction
 from core.error_codes import ErrorCode
 from core.errors import ConflictError, NotFoundError, UsageError
 
+RECALL_WITHIN = timedelta(seconds=60)
 RUNNING = (AlertState.NEW, AlertState.DISPATCHED, AlertState.ACKED)  # somebody still has to act on it
 SENT = (AlertState.DISPATCHED, AlertState.ACKED, AlertState.ANSWERED)  # states in which patrol officers see an alert
 
@@ -129,6 +133,23 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, alert: Alert
         session, now, events.EventKind.ALERT_REJECTED, village=alert.village, camera=alert.camera, alert=alert.id
     )
     await audit_trail.record(session, now, actor, AuditAction.ALERT_REJECT, str(alert.id))
+
+
+async def recall(session: AsyncSession, now: datetime, actor: str, alert: Alert, reason: str) -> None:
+    """Take back an alert within RECALL_WITHIN of its dispatch: patrol officers no longer see it.
+
+    For a sighting that turns out to be somebody else. Raises ConflictError.
+    """
+    if alert.state not in (AlertState.DISPATCHED, AlertState.ACKED) or alert.confirmed_at is None:
+        raise ConflictError("only an alert that is out with the patrol officers can be taken back")
+    if now - alert.confirmed_at > RECALL_WITHIN:
+        raise ConflictError("an alert can be taken back within a minute of its dispatch; tell the officers by radio")
+    alert.state, alert.recalled_by, alert.recalled_at = AlertState.RECALLED, actor, now
+    events.append(
+        session, now, events.EventKind.ALERT_RECALLED, village=alert.village, camera=alert.camera, alert=alert.id,
+        by=actor,
+    )  # fmt: skip
+    await audit_trail.record(session, now, actor, AuditAction.ALERT_RECALL, str(alert.id), reason=reason)
 
 
 async def acknowledge(session: AsyncSession, now: datetime, actor: str, alert: Alert) -> None:

@@ -84,6 +84,8 @@ def record_inspection(
     """
     if fault is None and found is None:
         return None, Step.NONE
+    if fault is not None and found is None and fault.reported_by and fault.verdict is None and is_open(fault):
+        return fault, Step.NONE  # what a person reported stays open until a person has judged it
     state = FaultState.of(fault.state, fault.facts) if fault else FaultState()
     rule = scaled_rule(FAMILIES[family].rule, pace)
     vote = Vote(now.timestamp(), found is not None, evidence.light)

@@ -104,7 +104,7 @@ def travel(
     """Estimate the journey; None if a position is unknown. `at_a`, `at_b`: longitude and latitude of the cameras."""
     if at_a is None or at_b is None:
         return None
-    metres = _great_circle_m(at_a, at_b)
+    metres = great_circle_m(at_a, at_b)
     seconds = max(b.start_ms - a.end_ms, a.start_ms - b.end_ms, 0) / 1000
     fastest = (
         MAX_SPEED_IN_VEHICLE
@@ -117,7 +117,7 @@ def travel(
     return TravelEstimate(round(metres, 1), round(seconds, 1), max(0.0, metres - 50) <= fastest * (seconds + 10))
 
 
-def _great_circle_m(a: Sequence[float], b: Sequence[float]) -> float:
+def great_circle_m(a: Sequence[float], b: Sequence[float]) -> float:
     """Return the great-circle distance in metres (haversine formula)."""
     lon1, lat1, lon2, lat2 = (math.radians(v) for v in (*a[:2], *b[:2]))
     h = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2

@@ -53,6 +53,7 @@ SAMPLES = {
     "case": "1",
     "hold": "1",
     "bookmark": "1",
+    "view": "1",
 }
 
 

@@ -43,6 +43,10 @@ class AlertConfirmBody(BaseModel):
     send: bool
 
 
+class RecallBody(BaseModel):
+    reason: str = Field(min_length=2, max_length=200)
+
+
 class AnswerBody(BaseModel):
     result: AlertAnswer
     note: str = Field("", max_length=400)
@@ -90,6 +94,14 @@ async def confirm_alert(c: Context[None, AlertConfirmBody]) -> None:
     async with c.services.database.session() as session:
         alert = await alerts.get(session, c.number("alert"), c.identity.villages)
         await alerts.confirm(session, c.services.clock.now(), c.identity.name, alert, yes=c.body.send)
+
+
+@routes.add("POST", "/api/alerts/{alert}/recall", Permission.ALERT_CONFIRM, body=RecallBody, reply=Done)
+async def recall_alert(c: Context[None, RecallBody]) -> None:
+    """Take back an alert within 60 s of its dispatch; it disappears from the patrol officers' phones."""
+    async with c.services.database.session() as session:
+        alert = await alerts.get(session, c.number("alert"), c.identity.villages)
+        await alerts.recall(session, c.services.clock.now(), c.identity.name, alert, c.body.reason)
 
 
 @routes.add("POST", "/api/alerts/{alert}/ack", Permission.ALERT_ANSWER, reply=Done)

@@ -238,7 +238,7 @@ async def lanes(c: Context[LanesQuery]) -> LanesReply:
     return LanesReply(
         camera=camera.id, stream=stream, start=c.query.start, end=c.query.end,
         bucket_seconds=(end - start) / SECOND / c.query.buckets,
-        spans=[_lane_span(s) for s in shown],
+        spans=[lane_span(s) for s in shown],
         spans_until=c.query.end if len(spans) <= MAX_SPANS else from_microseconds(shown[-1].end_us),
         motion=MotionLane(shares=motion.shares, unknown_because=motion.unknown_because), sightings=sightings,
         alerts=[AlertMark(id=a.id, at=from_microseconds(a.at_us), state=a.state) for a in found],
@@ -246,7 +246,7 @@ async def lanes(c: Context[LanesQuery]) -> LanesReply:
     )  # fmt: skip
 
 
-def _lane_span(span: TimelineSpan) -> LaneSpan:
+def lane_span(span: TimelineSpan) -> LaneSpan:
     return LaneSpan(start=from_microseconds(span.start_us), end=from_microseconds(span.end_us), cause=span.cause)
 
 

@@ -46,6 +46,7 @@ MAX_CONNECTIONS_PER_PERSON = 256
 MAX_CONNECTIONS = 8192
 RESERVED_OPEN_FILES = 512  # open files of the process that are kept for other uses than connections
 MAX_EVENT_SOCKETS, MAX_LIVE_SOCKETS = 8, 64  # per session: tabs; camera walls
+MAX_DOWNLOADS = 3  # per session: clips and time-lapses that are sent at once
 SESSIONS_PER_PERSON = 3  # a person may have this many times the sockets of one session
 MAX_SOCKETS_PER_MINUTE = 240  # sockets of one session: a wall of 64 cameras, reloaded a few times
 

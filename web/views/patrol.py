@@ -43,6 +43,8 @@ class FaultView(BaseModel):
     verdict: FaultOutcome | str | None = Field(description="Text that is not listed comes from another release")
     acknowledged_by: str | None
     order: int | None
+    reported_by: str | None = Field(description="The person who reported it; null: found by patrol")
+    note: str = Field(description="Words of that person")
     has_picture: bool
     has_reference: bool
 
@@ -117,6 +119,8 @@ def fault_view(f: Fault, camera: Camera | None, *, pictures: bool) -> FaultView:
         verdict=f.verdict,
         acknowledged_by=f.acknowledged_by,
         order=f.order,
+        reported_by=f.reported_by,
+        note=f.note,
         has_picture=pictures and f.picture is not None,
         has_reference=pictures and f.reference is not None,
     )

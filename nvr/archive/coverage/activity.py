@@ -60,6 +60,15 @@ def of_entries(
     return Activity([round(float(s), 3) if k else None for s, k in zip(shares, known, strict=True)])
 
 
+def bytes_between(rows: Sequence[tuple[int, bytes]], start_us: int, end_us: int) -> int:
+    """Return how many bytes of the files of index rows lie in [start, end); a file counts by its share of the time."""
+    starts, ends, sizes = entries_of(rows)
+    if not len(starts):
+        return 0
+    amount, _ = _between(np.array([start_us, end_us], np.float64), starts, ends, sizes)
+    return round(float(amount[0]))
+
+
 def _between(
     edges: npt.NDArray[np.float64], starts: Times, ends: Times, sizes: Times
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -66,6 +66,15 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
             {"camera": camera, "hours": 1, "reason": "r"},
             {"village": village, "hours": 1, "reason": "r"},
         ],
+        "POST /api/clips/preview": [{"cameras": [camera], "start": start, "end": NOW.isoformat()}],
+        "POST /api/clips": [{"cameras": [camera], "start": start, "end": NOW.isoformat()} | reason],
+        "POST /api/wall-views": [
+            {"name": "n", "layout": 1, "cells": [{"show": "camera", "camera": camera}]},
+            {"name": "n", "layout": 1, "cells": [{"show": "village", "village": village, "seconds": 10}]},
+        ],
+        "PUT /api/wall-views/{view}": [{"name": "n", "layout": 1, "cells": []}],
+        "POST /api/faults/report": [{"camera": camera, "family": "blurred"}],
+        "POST /api/alerts/{alert}/recall": [reason],
         "POST /api/bookmarks": [{"camera": camera, "at": NOW.isoformat(), "text": "t"}],
         "POST /api/live/ticket": [{"camera": camera}],
         "POST /api/onboarding/identify": [{"cameras": [camera]}, {"village": village}],
@@ -108,6 +117,8 @@ def queries(made: Ids) -> dict[str, list[dict[str, str]]]:
         "GET /api/patrol/figures": [{"kind": k} for k in ("village", "town", "vendor", "sponsor")] + [
             {"kind": "village", "name": made["village"]}
         ],
+        "GET /api/playback/{camera}/thumbnail": [{"at": span["start"]}],
+        "GET /api/playback/{camera}/time-lapse.mp4": [{"from": span["start"], "to": span["end"]}],
         "GET /api/playback/days": [{"camera": made["camera"], "month": f"{NOW:%Y-%m}"}],
         "GET /api/playback/lanes": [{"camera": made["camera"], "from": span["start"], "to": span["end"]}],
         "GET /api/bookmarks": [{"camera": made["camera"], "from": span["start"], "to": span["end"]}],

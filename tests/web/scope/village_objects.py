@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cameras.tables import Camera, DeviceSeen, Finding
+from cameras.tables import Camera, DeviceSeen, Finding, WallView
 from cases.tables import Alert, Case, WatchSubject
 from core import events
 from core.clock import SystemClock, to_microseconds
@@ -154,6 +154,9 @@ async def fill(database: Database, settings: Settings, sightings: SightingStore,
         marked = Bookmark(
             camera=camera, village=village, at_us=at_ms * 1000, text=mark, created_by=mark, created_at=NOW
         )
+        cell = {"show": "camera", "camera": camera}
+        view = WallView(name="v", layout=1, cells=[cell], owner=mark, shared=True, changed_at=NOW)
+        made["view"] = (await add(view)).id
         made["bookmark"] = (await add(marked)).id
         address = "127.0.1.9:80" if village == MINE else "127.0.1.40:80"
         made["device"] = address

@@ -1,0 +1,77 @@
+"""Time-lapse: keyframes of a long range as fragmented MP4 that a browser plays as it comes (MSE).
+
+Each chosen keyframe is a fragment of its own, whose media time is its distance from the range's start divided by the
+speed: gaps keep their (shortened) duration, and a position in the video is a time of day. Nothing is decoded. The
+range is read in stretches, so that memory does not grow with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+from core.clock import SECOND
+from core.units import MEDIA_CLOCK
+from nvr.archive.reader import ArchiveReader, LocatedGop
+from nvr.media.mp4 import fmp4
+from nvr.media.pictures import gradual_refresh
+
+MIN_SPEED, MAX_SPEED = 60, 600
+PICTURES_PER_SECOND = 10  # of the time-lapse, at most
+STRETCH_US = 1_800 * SECOND
+MAX_GOPS = 5_000  # of a stretch
+
+
+class TimeLapse:
+    """The time-lapse of a stream between two times (µs UTC)."""
+
+    def __init__(self, reader: ArchiveReader, stream: str, start_us: int, end_us: int, speed: int):
+        self._reader, self._stream, self._speed = reader, stream, speed
+        self._start, self._end = start_us, end_us
+        self._step = SECOND * speed // PICTURES_PER_SECOND  # of recorded time between two pictures
+        self._next_us, self._number = start_us, 0
+        self._init = b""  # that the following fragments belong to
+        self.codec = ""  # h264, h265; empty: nothing was found yet
+        self.codecs = ""  # RFC 6381, of the first picture
+
+    async def parts(self) -> AsyncIterator[Iterator[bytes]]:
+        """Yield a blocking iterator of init segments and fragments for each stretch that has pictures."""
+        position = self._start
+        while position < self._end:
+            until = min(position + STRETCH_US, self._end)
+            gops = await self._reader.gops(self._stream, position, until, MAX_GOPS)
+            chosen = list(self._chosen(gops))
+            if chosen:
+                yield self._fragments(chosen)
+            position = until
+
+    def _chosen(self, gops: Sequence[LocatedGop]) -> Iterator[LocatedGop]:
+        """Yield the GOPs whose keyframes are shown: at least a step apart."""
+        for gop in gops:
+            if self._start <= gop.start_us < self._end and gop.start_us >= self._next_us:
+                self._next_us = gop.start_us + self._step
+                yield gop
+
+    def _fragments(self, gops: Sequence[LocatedGop]) -> Iterator[bytes]:
+        """Yield a fragment for each GOP; its picture lasts a step. Ends where another codec begins."""
+        for gop in gops:
+            try:
+                init = fmp4.without_audio(fmp4.read_init(gop.path))
+                codec, _ = fmp4.codec_configuration(init)
+                fragment = next(fmp4.scan(gop.path, gop.offset), None)
+                if fragment is None or not codec or codec != (self.codec or codec):
+                    continue
+                with gop.path.open("rb") as f:
+                    f.seek(fragment.data_offset)
+                    picture = f.read(fragment.first_size)
+            except OSError:  # removed meanwhile, or its disk cannot read it: the picture before it stays
+                continue
+            if not gradual_refresh.is_keyframe(picture, codec):
+                continue
+            if init != self._init:
+                self._init, self.codec = init, codec
+                self.codecs = self.codecs or fmp4.codec_string(init)
+                yield init
+            self._number += 1
+            time = (gop.start_us - self._start) * MEDIA_CLOCK // (self._speed * SECOND)
+            lasts = MEDIA_CLOCK // PICTURES_PER_SECOND
+            yield fmp4.moof(self._number, time, [lasts], [len(picture)], True) + picture
