@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import csv
 import io
 import json
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 
 import av
 import pytest
+from playwright.async_api import async_playwright
 
 from core.accounts.permissions import Role
 from core.clock import SECOND, from_microseconds
@@ -22,6 +25,7 @@ from nvr.playback import clip, clip_stream, mp4_writer, time_lapse
 from nvr.playback.clip_stream import ZipStream
 from nvr.tables import GapCause
 from tests.nvr.segment_files import street_pictures
+from tests.web.browser.pages import FLAGS
 from tests.web.calls import audit_rows, services_of
 from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
 from tests.web.recorded_footage import CLIP_US, add_gap, add_volume, minutes_ago, record
@@ -244,6 +248,45 @@ async def test_a_time_lapse_reads_stretch_by_stretch(
     in_stretches = (await lapse(client, footage.start, 40, speed="60"))[2]
     monkeypatch.undo()
     assert in_stretches == (await lapse(client, footage.start, 40, speed="60"))[2]
+
+
+PLAY = """async ([content, codecs]) => {
+  const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
+  const media = new MediaSource(), video = document.createElement('video');
+  video.muted = true;
+  video.src = URL.createObjectURL(media);
+  await new Promise(done => media.addEventListener('sourceopen', done, {once: true}));
+  const buffer = media.addSourceBuffer(`video/mp4; codecs="${codecs}"`);
+  buffer.appendBuffer(bytes);
+  await new Promise(done => buffer.addEventListener('updateend', done, {once: true}));
+  video.currentTime = 0.55;
+  await new Promise(done => video.addEventListener('seeked', done, {once: true}));
+  const ranges = [...Array(buffer.buffered.length).keys()].map(i => [buffer.buffered.start(i), buffer.buffered.end(i)]);
+  return {ranges, width: video.videoWidth, ready: video.readyState, error: video.error && video.error.message};
+}"""
+
+
+@pytest.fixture
+def driver_may_start(_no_blocking_calls: object) -> None:
+    _no_blocking_calls.deactivate()  # type: ignore[attr-defined] # deactivated because Playwright's driver blocks
+
+
+@pytest.mark.browser
+@pytest.mark.usefixtures("driver_may_start")
+async def test_chromium_plays_a_time_lapse(sign_in: SignIn, footage: Footage) -> None:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("Chromium is not installed; run: apt-get install chromium")
+    client = await sign_in(Role.INVESTIGATOR)
+    await state_purpose(client)
+    _, headers, body = await lapse(client, footage.start, 40, speed="60")
+    async with async_playwright() as p:
+        browser = await p.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = await browser.new_page()
+        found = await page.evaluate(PLAY, [base64.b64encode(body).decode(), headers["X-Minwang-Codecs"]])
+        await browser.close()
+    assert found["error"] is None and found["width"] == 320 and found["ready"] >= 2
+    assert [round(t, 2) for r in found["ranges"] for t in r] == [0.0, 0.2, 0.5, 0.7]
 
 
 async def test_thumbnails_leave_one_row_for_a_camera(sign_in: SignIn, database: Database, footage: Footage) -> None:
