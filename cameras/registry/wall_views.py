@@ -17,6 +17,7 @@ from cameras.tables import Camera, Favourite, WallView
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, NotFoundError
 
 MAX_VIEWS_PER_ACCOUNT = 100
@@ -40,7 +41,11 @@ async def save(
     if number is None:
         mine = select(func.count()).select_from(WallView).where(WallView.owner == account)
         if (await session.scalar(mine) or 0) >= MAX_VIEWS_PER_ACCOUNT:
-            raise ConflictError(f"an account keeps at most {MAX_VIEWS_PER_ACCOUNT} views; delete one first")
+            raise ConflictError(
+                f"an account keeps at most {MAX_VIEWS_PER_ACCOUNT} views; delete one first",
+                ErrorCode.TOO_MANY_WALL_VIEWS,
+                limit=MAX_VIEWS_PER_ACCOUNT,
+            )
         row = WallView(owner=account)
         session.add(row)
     else:
@@ -64,7 +69,9 @@ async def _own(session: AsyncSession, account: str, number: int) -> WallView:
         select(WallView).where(WallView.id == number, WallView.owner == account)
     )
     if row is None:
-        raise NotFoundError("there is no such view of yours; a shared view is changed by its owner only")
+        raise NotFoundError(
+            "there is no such view of yours; a shared view is changed by its owner only", ErrorCode.WALL_VIEW_NOT_FOUND
+        )
     return row
 
 
@@ -107,7 +114,11 @@ async def add_favourite(session: AsyncSession, now: datetime, account: str, came
         return
     mine = select(func.count()).select_from(Favourite).where(Favourite.account == account)
     if (await session.scalar(mine) or 0) >= MAX_FAVOURITES:
-        raise ConflictError(f"an account keeps at most {MAX_FAVOURITES} favourites; remove one first")
+        raise ConflictError(
+            f"an account keeps at most {MAX_FAVOURITES} favourites; remove one first",
+            ErrorCode.TOO_MANY_FAVOURITES,
+            limit=MAX_FAVOURITES,
+        )
     session.add(Favourite(account=account, camera=camera, added_at=now))
 
 

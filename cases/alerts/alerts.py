@@ -141,9 +141,15 @@ async def recall(session: AsyncSession, now: datetime, actor: str, alert: Alert,
     For a sighting that turns out to be somebody else. Raises ConflictError.
     """
     if alert.state not in (AlertState.DISPATCHED, AlertState.ACKED) or alert.confirmed_at is None:
-        raise ConflictError("only an alert that is out with the patrol officers can be taken back")
+        raise ConflictError(
+            "only an alert that is out with the patrol officers can be taken back", ErrorCode.ALERT_NOT_DISPATCHED
+        )
     if now - alert.confirmed_at > RECALL_WITHIN:
-        raise ConflictError("an alert can be taken back within a minute of its dispatch; tell the officers by radio")
+        raise ConflictError(
+            "an alert can be taken back within a minute of its dispatch; tell the officers by radio",
+            ErrorCode.ALERT_RECALL_TOO_LATE,
+            seconds=int(RECALL_WITHIN.total_seconds()),
+        )
     alert.state, alert.recalled_by, alert.recalled_at = AlertState.RECALLED, actor, now
     events.append(
         session, now, events.EventKind.ALERT_RECALLED, village=alert.village, camera=alert.camera, alert=alert.id,

@@ -11,6 +11,7 @@ from cameras.tables import Camera
 from core import events
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
+from core.error_codes import ErrorCode
 from core.errors import UsageError
 from health.faults.families import FAMILIES
 from health.faults.state_machine import LIVE_STATES
@@ -34,7 +35,10 @@ async def report(
     `picture`: path below the data folder; empty: there is none. Raises UsageError for a family of the station.
     """
     if family not in REPORTABLE:
-        raise UsageError(f"'{family}' is no fault of a camera; choose another family")
+        allowed = sorted(REPORTABLE)
+        raise UsageError(
+            f"'{family}' is no fault of a camera; choose another family", ErrorCode.FAMILY_REQUIRED, allowed=allowed
+        )
     query = select(Fault).where(Fault.camera == camera.id, Fault.family == family, Fault.state.in_(LIVE_STATES))
     fault: Fault | None = await session.scalar(query.order_by(Fault.id.desc()).limit(1))
     was_open = fault is not None and fault.state is not FaultStatus.SUSPECT

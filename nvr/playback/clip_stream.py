@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import groupby
 
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 from nvr.playback import mp4_writer
 from nvr.playback.clip import Clip
@@ -47,7 +48,9 @@ def _pieces(source: int, offset: int, size: int) -> Iterator[bytes]:
     while size:
         piece = os.pread(source, min(size, PIECE_BYTES), offset)
         if not piece:
-            raise NotFoundError("the recorded file became shorter during the download; try again")
+            raise NotFoundError(
+                "the recorded file became shorter during the download; try again", ErrorCode.FOOTAGE_CHANGED
+            )
         yield piece
         offset, size = offset + len(piece), size - len(piece)
 

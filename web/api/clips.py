@@ -19,6 +19,7 @@ from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import SECOND, from_microseconds, to_microseconds
+from core.error_codes import ErrorCode
 from core.errors import ConflictError, UsageError
 from nvr.archive.archive_log import TimelineSpan
 from nvr.archive.coverage import activity, recorded_days
@@ -101,10 +102,16 @@ async def download_clip(c: Context[None, ClipBody]) -> web.StreamResponse:
     streams = [_stream(camera, c.body) for camera in cameras]
     views = [await _camera_view(c, camera, s, start, end) for camera, s in zip(cameras, streams, strict=True)]
     if exceeded := _exceeded(c, start, end, sum(v.bytes for v in views)):
-        raise ConflictError(f"the range exceeds the station's limit of {' and '.join(exceeded)}; choose a shorter one")
+        limits = c.services.settings.clips
+        raise ConflictError(
+            f"the range exceeds the station's limit of {' and '.join(exceeded)}; choose a shorter one",
+            ErrorCode.CLIP_EXCEEDS_LIMIT,
+            hours=int(limits.max_hours),
+            limit_mb=limits.max_bytes // 1_000_000,
+        )
     single = c.body.format is ClipFormat.MP4 or (c.body.format is None and len(cameras) == 1)
     if single and len(cameras) > 1:
-        raise UsageError("an MP4 holds one camera; choose zip for several")
+        raise UsageError("an MP4 holds one camera; choose zip for several", ErrorCode.MP4_HOLDS_ONE_CAMERA)
     c.services.attendance.check(c.identity.session)
     with c.services.downloads.hold(c.session_key, c.identity.user_id):
         if single:
@@ -117,7 +124,7 @@ async def _checked(c: AnyContext, body: ClipRange) -> tuple[list[Camera], int, i
     cameras = [await visible_camera(c, number, with_retired=True) for number in dict.fromkeys(body.cameras)]
     start, end = to_microseconds(body.start), to_microseconds(body.end)
     if not start < end:
-        raise UsageError("the end must be after the start")
+        raise UsageError("the end must be after the start", ErrorCode.END_BEFORE_START)
     check_playback(c, body.start)
     return cameras, start, end
 
@@ -178,7 +185,11 @@ async def _send_mp4(
     if not planned:
         clip.raise_nothing_to_export(lost, "nothing is recorded in this range")
     if len(planned) > 1:
-        raise ConflictError(f"codec or sound change, so the range needs {len(planned)} files; choose zip")
+        raise ConflictError(
+            f"codec or sound change, so the range needs {len(planned)} files; choose zip",
+            ErrorCode.CLIP_NEEDS_SEVERAL_FILES,
+            count=len(planned),
+        )
     name = _file_name(c, camera, planned[0].start_us, "mp4")
     await _record_export(c, [camera], [stream], name)
     response = _response(name, "video/mp4")

@@ -15,6 +15,7 @@ from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import DAY_US, from_microseconds, to_microseconds
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError, UsageError
 from nvr.archive.reader import Keyframe
 from nvr.playback.time_lapse import MAX_SPEED, MIN_SPEED, TimeLapse
@@ -53,7 +54,7 @@ async def thumbnail(c: Context[ThumbnailQuery]) -> web.Response:
     at = to_microseconds(c.query.at)
     frame = await _keyframe(c, camera, at)
     if frame is None:
-        raise NotFoundError("there is no picture")
+        raise NotFoundError("there is no picture", ErrorCode.NO_PICTURE)
     stream = lookup.full_stream(camera)
     await c.audit_view(
         AuditAction.THUMBNAIL_VIEW, stream, key=f"thumbnail.view {camera.id}", reason=c.purpose,
@@ -84,7 +85,7 @@ async def time_lapse(c: Context[TimeLapseQuery]) -> web.StreamResponse:
     camera = await visible_camera(c, with_retired=True)
     start, end = to_microseconds(c.query.start), to_microseconds(c.query.end)
     if not start < end <= start + MAX_LAPSE_US:
-        raise UsageError("'to' must be after 'from', by at most seven days")
+        raise UsageError("'to' must be after 'from', by at most seven days", ErrorCode.RANGE_INVALID, days=7)
     check_playback(c, c.query.start)
     c.services.attendance.check(c.identity.session)
     stream = f"{camera.id}/{c.query.stream}" if c.query.stream else await _held_stream(c, camera, start, end)
@@ -113,7 +114,7 @@ async def _first_piece(c: AnyContext, parts: AsyncIterator[Iterator[bytes]]) -> 
     async for part in parts:
         if (piece := await c.services.footage_executor.run(next, part, None)) is not None:
             return part, piece
-    raise NotFoundError("nothing is recorded in this range")
+    raise NotFoundError("nothing is recorded in this range", ErrorCode.NOTHING_RECORDED)
 
 
 async def _continued(

@@ -14,9 +14,10 @@ from cameras.registry import lookup, wall_views
 from cameras.tables import WallView
 from core.accounts.permissions import Permission
 from core.accounts.scope import Villages
+from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 from web.framework.context import AnyContext, Context
-from web.framework.routing import RouteTable
+from web.framework.routing import Done, RouteTable
 from web.policy import visible_camera
 
 routes = RouteTable()
@@ -108,7 +109,7 @@ async def _save(c: Context[None, WallViewBody], number: int | None) -> WallViewV
         seen = await wall_views.within_scope(session, c.identity.villages, named)
         villages = {v.code for v in await lookup.villages(session, c.identity.villages)}
         if named - seen or {cell["village"] for cell in cells if "village" in cell} - villages:
-            raise NotFoundError("there is no such camera or village")
+            raise NotFoundError("there is no such camera or village", ErrorCode.CAMERA_OR_VILLAGE_NOT_FOUND)
         row = await wall_views.save(
             session, c.services.clock.now(), c.identity.name, number=number, name=c.body.name, layout=c.body.layout,
             cells=cells, shared=c.body.shared,
@@ -116,7 +117,7 @@ async def _save(c: Context[None, WallViewBody], number: int | None) -> WallViewV
         return _view(c, row, seen)
 
 
-@routes.add("DELETE", "/api/wall-views/{view}", Permission.LIVE_VIEW)
+@routes.add("DELETE", "/api/wall-views/{view}", Permission.LIVE_VIEW, reply=Done)
 async def delete_wall_view(c: Context) -> None:
     """Delete one of the account's own views."""
     async with c.services.database.session() as session:
@@ -130,7 +131,7 @@ async def list_favourites(c: Context) -> list[str]:
         return await wall_views.favourites(session, c.identity.name, c.identity.villages)
 
 
-@routes.add("PUT", "/api/favourites/{camera}", Permission.CAMERA_VIEW)
+@routes.add("PUT", "/api/favourites/{camera}", Permission.CAMERA_VIEW, reply=Done)
 async def add_favourite(c: Context) -> None:
     """Make a camera a favourite of the account."""
     camera = await visible_camera(c)
@@ -138,7 +139,7 @@ async def add_favourite(c: Context) -> None:
         await wall_views.add_favourite(session, c.services.clock.now(), c.identity.name, camera.id)
 
 
-@routes.add("DELETE", "/api/favourites/{camera}", Permission.CAMERA_VIEW)
+@routes.add("DELETE", "/api/favourites/{camera}", Permission.CAMERA_VIEW, reply=Done)
 async def remove_favourite(c: Context) -> None:
     """Take a camera off the account's favourites."""
     camera = await visible_camera(c, with_retired=True)

@@ -120,6 +120,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts/{alert}/recall": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take back an alert within 60 s of its dispatch; it disappears from the patrol officers' phones. */
+        post: operations["recall_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alerts/{alert}/thumbnail": {
         parameters: {
             query?: never;
@@ -268,6 +285,23 @@ export interface paths {
         put?: never;
         /** Confirm a camera's new address, at which it was discovered or to which the station followed it. */
         post: operations["move"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/{camera}/neighbours": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The nearest cameras with direction and arrival window on foot, on two wheels and in a vehicle. */
+        get: operations["neighbours"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -462,6 +496,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/clips": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Download a range, not re-encoded; needs a stated purpose and a reason. The audit row precedes the first byte. */
+        post: operations["download_clip"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/clips/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a clip would contain: recorded spans, gaps with causes, bytes, and whether it exceeds a limit. */
+        post: operations["preview_clip"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/contractor/orders": {
         parameters: {
             query?: never;
@@ -598,6 +666,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/faults/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Report a fault with the picture of the moment; it joins patrol's list and is judged like others. */
+        post: operations["report_fault"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/faults/verdict": {
         parameters: {
             query?: never;
@@ -610,6 +695,41 @@ export interface paths {
         /** Record a person's verdict on faults. */
         post: operations["verdict"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/favourites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Ids of the account's favourite cameras. */
+        get: operations["list_favourites"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/favourites/{camera}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Make a camera a favourite of the account. */
+        put: operations["add_favourite"];
+        post?: never;
+        /** Take a camera off the account's favourites. */
+        delete: operations["remove_favourite"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1214,6 +1334,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/playback/{camera}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** JPEG of the keyframe at or before a time; one audit row per camera and half an hour. Needs a stated purpose. */
+        get: operations["thumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/playback/{camera}/time-lapse.mp4": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Keyframes of up to seven days at 60 to 600 times the speed, as fragmented MP4 for MSE; needs a stated purpose. */
+        get: operations["time_lapse"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/playback/days": {
         parameters: {
             query?: never;
@@ -1726,6 +1880,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/wall-views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's saved views, and the shared ones in which it may see something. */
+        get: operations["list_wall_views"];
+        put?: never;
+        /** Save a view of the wall. */
+        post: operations["create_wall_view"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/wall-views/{view}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change one of the account's own views. */
+        put: operations["change_wall_view"];
+        post?: never;
+        /** Delete one of the account's own views. */
+        delete: operations["delete_wall_view"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/watch": {
         parameters: {
             query?: never;
@@ -2174,6 +2364,20 @@ export interface components {
             note?: string;
             result: components["schemas"]["AlertAnswer"];
         };
+        /** ArrivalView */
+        ArrivalView: {
+            /**
+             * Earliest
+             * Format: date-time
+             */
+            earliest: string;
+            /**
+             * Latest
+             * Format: date-time
+             */
+            latest: string;
+            mode: components["schemas"]["TravelMode"];
+        };
         /** AuditEntry */
         AuditEntry: {
             /** Action */
@@ -2495,6 +2699,12 @@ export interface components {
             village: string | null;
         };
         /**
+         * CellContent
+         * @description What a cell of the wall shows.
+         * @enum {string}
+         */
+        CellContent: "empty" | "camera" | "tour" | "village" | "alerts";
+        /**
          * ChangesOf
          * @description Whose changes are listed: of the present shift, or of the one before it too.
          * @enum {string}
@@ -2529,6 +2739,104 @@ export interface components {
             text: string;
             /** Value */
             value: string;
+        };
+        /** ClipBody */
+        ClipBody: {
+            /** Cameras */
+            cameras: string[];
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * @description Absent: MP4 for one camera, ZIP for several
+             * @default null
+             */
+            format?: components["schemas"]["ClipFormat"] | null;
+            /**
+             * Reason
+             * @description Why it leaves the station; audited
+             */
+            reason: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * @description Absent: main, if it is recorded
+             * @default null
+             */
+            stream?: components["schemas"]["StreamKind"] | null;
+        };
+        /** ClipCameraView */
+        ClipCameraView: {
+            /**
+             * Bytes
+             * @description Estimated from the index; the file differs by its header
+             */
+            bytes: number;
+            /** Camera */
+            camera: string;
+            /** Name */
+            name: string;
+            /** Recorded Seconds */
+            recorded_seconds: number;
+            /**
+             * Spans
+             * @description Recorded spans and gaps with causes, the first 5000
+             */
+            spans: components["schemas"]["LaneSpan"][];
+            /** Stream */
+            stream: string;
+        };
+        /**
+         * ClipFormat
+         * @description MP4: one file of one camera. ZIP: a file of each camera, gaps.csv, SHA256SUMS.
+         * @enum {string}
+         */
+        ClipFormat: "mp4" | "zip";
+        /**
+         * ClipLimit
+         * @description Which limit of the settings a range exceeds.
+         * @enum {string}
+         */
+        ClipLimit: "hours" | "bytes";
+        /** ClipPreview */
+        ClipPreview: {
+            /** Bytes */
+            bytes: number;
+            /** Cameras */
+            cameras: components["schemas"]["ClipCameraView"][];
+            /** Exceeds */
+            exceeds: components["schemas"]["ClipLimit"][];
+            /** Max Bytes */
+            max_bytes: number;
+            /** Max Hours */
+            max_hours: number;
+            /** Seconds */
+            seconds: number;
+        };
+        /** ClipRange */
+        ClipRange: {
+            /** Cameras */
+            cameras: string[];
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * @description Absent: main, if it is recorded
+             * @default null
+             */
+            stream?: components["schemas"]["StreamKind"] | null;
         };
         /** ClockConfirmBody */
         ClockConfirmBody: {
@@ -2823,7 +3131,7 @@ export interface components {
          * @description An error's code, written as its value and the names of its parameters.
          * @enum {string}
          */
-        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "password" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "bookmark_not_found" | "bookmark_of_other_account" | "too_many_bookmarks" | "cameras_required" | "stream_needs_watermark" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "shift_taken_over" | "shift_note_empty" | "shift_not_taken" | "duty_desk_town_only" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_outside_villages" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_answer_unknown" | "alert_answer_refused" | "camera_not_recorded";
+        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "password" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "clip_exceeds_limit" | "mp4_holds_one_camera" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "bookmark_not_found" | "bookmark_of_other_account" | "too_many_bookmarks" | "cameras_required" | "stream_needs_watermark" | "wall_view_not_found" | "too_many_wall_views" | "too_many_favourites" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "shift_taken_over" | "shift_note_empty" | "shift_not_taken" | "duty_desk_town_only" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_outside_villages" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_recall_too_late" | "alert_answer_unknown" | "alert_answer_refused" | "camera_not_recorded";
         /**
          * ErrorParameters
          * @description What a sentence about an error names; `ErrorCode.parameters` lists those of each code.
@@ -3064,6 +3372,24 @@ export interface components {
          * @enum {string}
          */
         FaultOutcome: "real" | "false" | "watch" | "new_view" | "retired";
+        /** FaultReportBody */
+        FaultReportBody: {
+            /**
+             * At
+             * @description The recorded moment that shows it; absent: now
+             * @default null
+             */
+            at?: string | null;
+            /** Camera */
+            camera: string;
+            /** @description A fault of a camera, not of an up-link or of the station */
+            family: components["schemas"]["FaultFamily"];
+            /**
+             * Note
+             * @default
+             */
+            note?: string;
+        };
         /**
          * FaultStatus
          * @description State of a fault.
@@ -3104,10 +3430,20 @@ export interface components {
             has_reference: boolean;
             /** Id */
             id: number;
+            /**
+             * Note
+             * @description Words of that person
+             */
+            note: string;
             /** Opened At */
             opened_at: string | null;
             /** Order */
             order: number | null;
+            /**
+             * Reported By
+             * @description The person who reported it; null: found by patrol
+             */
+            reported_by: string | null;
             /** Severity */
             severity: number;
             /**
@@ -4063,6 +4399,73 @@ export interface components {
             /** Was */
             was: string;
         };
+        /** NeighbourQuery */
+        NeighbourQuery: {
+            /**
+             * At
+             * @description When somebody left the picture; absent: now
+             * @default null
+             */
+            at?: string | null;
+            /**
+             * Limit
+             * @default 8
+             */
+            limit?: number;
+        };
+        /** NeighboursReply */
+        NeighboursReply: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Camera */
+            camera: string;
+            /**
+             * Has Position
+             * @description False: the camera itself has no position, so there are no neighbours
+             */
+            has_position: boolean;
+            /** Neighbours */
+            neighbours: components["schemas"]["NeighbourView"][];
+            /**
+             * Positions Known
+             * @description False: no camera of the account's villages has a position
+             */
+            positions_known: boolean;
+            /**
+             * Without Position
+             * @description Further cameras in the account's villages whose position is unknown
+             */
+            without_position: number;
+        };
+        /** NeighbourView */
+        NeighbourView: {
+            /** Arrivals */
+            arrivals: components["schemas"]["ArrivalView"][];
+            /**
+             * Bearing
+             * @description Degrees clockwise from north
+             */
+            bearing: number;
+            /** Camera */
+            camera: string;
+            /**
+             * Faces
+             * @description Direction in which the camera looks; null: unknown
+             */
+            faces: number | null;
+            /**
+             * Metres
+             * @description Straight line; the latest arrival allows for roads that are longer
+             */
+            metres: number;
+            /** Name */
+            name: string;
+            /** Village */
+            village: string;
+        };
         /** NewAccount */
         NewAccount: {
             /**
@@ -4629,6 +5032,11 @@ export interface components {
         RateUnit: "seconds" | "camera_days";
         /** ReasonBody */
         ReasonBody: {
+            /** Reason */
+            reason: string;
+        };
+        /** RecallBody */
+        RecallBody: {
             /** Reason */
             reason: string;
         };
@@ -5570,6 +5978,19 @@ export interface components {
              */
             seen: number | null;
         };
+        /** ThumbnailQuery */
+        ThumbnailQuery: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Width
+             * @default 160
+             */
+            width?: number;
+        };
         /** TicketBody */
         TicketBody: {
             /** Camera */
@@ -5588,6 +6009,30 @@ export interface components {
             stream: string;
             /** Ticket */
             ticket: string;
+        };
+        /** TimeLapseQuery */
+        TimeLapseQuery: {
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /**
+             * Speed
+             * @description Recorded seconds in a second of the video
+             * @default 120
+             */
+            speed?: number;
+            /**
+             * @description Absent: sub, if it is held for the begin of the range
+             * @default null
+             */
+            stream?: components["schemas"]["StreamKind"] | null;
+            /**
+             * To
+             * Format: date-time
+             */
+            to: string;
         };
         /** TogetherBody */
         TogetherBody: {
@@ -5624,6 +6069,12 @@ export interface components {
             /** Villages */
             villages: components["schemas"]["VillageToday"][];
         };
+        /**
+         * TravelMode
+         * @description How somebody moves from one camera to another.
+         * @enum {string}
+         */
+        TravelMode: "walking" | "riding" | "driving";
         /** UnseenView */
         UnseenView: {
             /**
@@ -5844,6 +6295,100 @@ export interface components {
          * @enum {string}
          */
         VolumeState: "ok" | "full" | "failed" | "slow" | "missing";
+        /** WallCellBody */
+        WallCellBody: {
+            /**
+             * Camera
+             * @default null
+             */
+            camera: string | null;
+            /**
+             * Cameras
+             * @default null
+             */
+            cameras: string[] | null;
+            /**
+             * Seconds
+             * @description For which a tour shows each camera
+             * @default null
+             */
+            seconds: number | null;
+            /** @default empty */
+            show: components["schemas"]["CellContent"];
+            /**
+             * Village
+             * @default null
+             */
+            village: string | null;
+        };
+        /** WallCellBody */
+        WallCellBodyInput: {
+            /**
+             * Camera
+             * @default null
+             */
+            camera?: string | null;
+            /**
+             * Cameras
+             * @default null
+             */
+            cameras?: string[] | null;
+            /**
+             * Seconds
+             * @description For which a tour shows each camera
+             * @default null
+             */
+            seconds?: number | null;
+            /** @default empty */
+            show?: components["schemas"]["CellContent"];
+            /**
+             * Village
+             * @default null
+             */
+            village?: string | null;
+        };
+        /** WallViewBody */
+        WallViewBody: {
+            /** Cells */
+            cells: components["schemas"]["WallCellBodyInput"][];
+            /**
+             * Layout
+             * @enum {integer}
+             */
+            layout: 1 | 4 | 6 | 9 | 16 | 25;
+            /** Name */
+            name: string;
+            /**
+             * Shared
+             * @default false
+             */
+            shared?: boolean;
+        };
+        /** WallViewView */
+        WallViewView: {
+            /**
+             * Cells
+             * @description Empty where the account may not see what was saved
+             */
+            cells: components["schemas"]["WallCellBody"][];
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Id */
+            id: number;
+            /** Layout */
+            layout: number;
+            /** Mine */
+            mine: boolean;
+            /** Name */
+            name: string;
+            /** Owner */
+            owner: string;
+            /** Shared */
+            shared: boolean;
+        };
         /** WordsBody */
         WordsBody: {
             /** Phrase */
@@ -5895,6 +6440,7 @@ export type AlertQuery = components['schemas']['AlertQuery'];
 export type AlertState = components['schemas']['AlertState'];
 export type AlertView = components['schemas']['AlertView'];
 export type AnswerBody = components['schemas']['AnswerBody'];
+export type ArrivalView = components['schemas']['ArrivalView'];
 export type AuditEntry = components['schemas']['AuditEntry'];
 export type AuditPage = components['schemas']['AuditPage'];
 export type AuditQuery = components['schemas']['AuditQuery'];
@@ -5910,10 +6456,17 @@ export type CameraView = components['schemas']['CameraView'];
 export type CandidateView = components['schemas']['CandidateView'];
 export type CaseBody = components['schemas']['CaseBody'];
 export type CaseView = components['schemas']['CaseView'];
+export type CellContent = components['schemas']['CellContent'];
 export type ChangesOf = components['schemas']['ChangesOf'];
 export type ChangeView = components['schemas']['ChangeView'];
 export type CheckState = components['schemas']['CheckState'];
 export type ChipView = components['schemas']['ChipView'];
+export type ClipBody = components['schemas']['ClipBody'];
+export type ClipCameraView = components['schemas']['ClipCameraView'];
+export type ClipFormat = components['schemas']['ClipFormat'];
+export type ClipLimit = components['schemas']['ClipLimit'];
+export type ClipPreview = components['schemas']['ClipPreview'];
+export type ClipRange = components['schemas']['ClipRange'];
 export type ClockConfirmBody = components['schemas']['ClockConfirmBody'];
 export type ContractorStep = components['schemas']['ContractorStep'];
 export type Count = components['schemas']['Count'];
@@ -5949,6 +6502,7 @@ export type Fact = components['schemas']['Fact'];
 export type FaultFamily = components['schemas']['FaultFamily'];
 export type FaultLine = components['schemas']['FaultLine'];
 export type FaultOutcome = components['schemas']['FaultOutcome'];
+export type FaultReportBody = components['schemas']['FaultReportBody'];
 export type FaultStatus = components['schemas']['FaultStatus'];
 export type FaultVerdict = components['schemas']['FaultVerdict'];
 export type FaultView = components['schemas']['FaultView'];
@@ -5997,6 +6551,9 @@ export type MotionLane = components['schemas']['MotionLane'];
 export type MotionView = components['schemas']['MotionView'];
 export type MovedView = components['schemas']['MovedView'];
 export type MoveLine = components['schemas']['MoveLine'];
+export type NeighbourQuery = components['schemas']['NeighbourQuery'];
+export type NeighboursReply = components['schemas']['NeighboursReply'];
+export type NeighbourView = components['schemas']['NeighbourView'];
 export type NewAccount = components['schemas']['NewAccount'];
 export type NewPassword = components['schemas']['NewPassword'];
 export type NoRateReason = components['schemas']['NoRateReason'];
@@ -6035,6 +6592,7 @@ export type Rate = components['schemas']['Rate'];
 export type RateName = components['schemas']['RateName'];
 export type RateUnit = components['schemas']['RateUnit'];
 export type ReasonBody = components['schemas']['ReasonBody'];
+export type RecallBody = components['schemas']['RecallBody'];
 export type RecordedDayState = components['schemas']['RecordedDayState'];
 export type RecordedDayView = components['schemas']['RecordedDayView'];
 export type ReleaseHoldBody = components['schemas']['ReleaseHoldBody'];
@@ -6076,10 +6634,13 @@ export type SubjectState = components['schemas']['SubjectState'];
 export type SubjectView = components['schemas']['SubjectView'];
 export type SupplementView = components['schemas']['SupplementView'];
 export type TakeOverBody = components['schemas']['TakeOverBody'];
+export type ThumbnailQuery = components['schemas']['ThumbnailQuery'];
 export type TicketBody = components['schemas']['TicketBody'];
 export type TicketReply = components['schemas']['TicketReply'];
+export type TimeLapseQuery = components['schemas']['TimeLapseQuery'];
 export type TogetherBody = components['schemas']['TogetherBody'];
 export type TownToday = components['schemas']['TownToday'];
+export type TravelMode = components['schemas']['TravelMode'];
 export type UnseenView = components['schemas']['UnseenView'];
 export type VerdictBody = components['schemas']['VerdictBody'];
 export type VillageForecast = components['schemas']['VillageForecast'];
@@ -6090,6 +6651,10 @@ export type VillageToday = components['schemas']['VillageToday'];
 export type VillageView = components['schemas']['VillageView'];
 export type VocabularyReply = components['schemas']['VocabularyReply'];
 export type VolumeState = components['schemas']['VolumeState'];
+export type WallCellBody = components['schemas']['WallCellBody'];
+export type WallCellBodyInput = components['schemas']['WallCellBodyInput'];
+export type WallViewBody = components['schemas']['WallViewBody'];
+export type WallViewView = components['schemas']['WallViewView'];
 export type WordsBody = components['schemas']['WordsBody'];
 export type WordsReply = components['schemas']['WordsReply'];
 export type WorkView = components['schemas']['WorkView'];
@@ -6337,6 +6902,41 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertConfirmBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    recall_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecallBody"];
             };
         };
         responses: {
@@ -6671,6 +7271,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Created"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    neighbours: {
+        parameters: {
+            query?: {
+                at?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NeighboursReply"];
                 };
             };
             /** @description Refused or failed */
@@ -7079,6 +7713,70 @@ export interface operations {
             };
         };
     };
+    download_clip: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClipBody"];
+            };
+        };
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    preview_clip: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClipRange"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClipPreview"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     own_orders: {
         parameters: {
             query?: never;
@@ -7318,6 +8016,39 @@ export interface operations {
             };
         };
     };
+    report_fault: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FaultReportBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FaultView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     verdict: {
         parameters: {
             query?: never;
@@ -7338,6 +8069,97 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Count"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_favourites: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    add_favourite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    remove_favourite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
@@ -8606,6 +9428,72 @@ export interface operations {
             };
         };
     };
+    thumbnail: {
+        parameters: {
+            query: {
+                at: string;
+                width?: number;
+            };
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    time_lapse: {
+        parameters: {
+            query: {
+                from: string;
+                speed?: number;
+                stream?: components["schemas"]["StreamKind"] | null;
+                to: string;
+            };
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     days: {
         parameters: {
             query: {
@@ -9605,6 +10493,134 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VillageView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_wall_views: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WallViewView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_wall_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WallViewBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WallViewView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_wall_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                view: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WallViewBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WallViewView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_wall_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                view: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
