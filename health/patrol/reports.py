@@ -35,7 +35,7 @@ async def report(
     `picture`: path below the data folder; empty: there is none. Raises UsageError for a family of the station.
     """
     if family not in REPORTABLE:
-        allowed = sorted(REPORTABLE)
+        allowed = sorted(family.value for family in REPORTABLE)
         raise UsageError(
             f"'{family}' is no fault of a camera; choose another family", ErrorCode.FAMILY_REQUIRED, allowed=allowed
         )
