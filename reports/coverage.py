@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,23 +20,22 @@ from typing import TypedDict
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.registry import periods_in_use
-from cameras.states import StreamKind
-from cameras.tables import Camera, Stream, Village
+from cameras.tables import Camera, Village
 from core.clock import Clock
 from core.database import Database
 from core.error_codes import ErrorCode
 from core.errors import NotFoundError
+from health.checks import presence
+from health.checks.presence import Presence
 from health.faults.families import chinese_name
 from health.kpi import figures
+from health.kpi.rates import Rate, RateName, Rates
 from health.tables import Fault
-from nvr.recorder import stream_status
-from nvr.recording_state import RecordingState
-from nvr.tables import StreamStatus
 from reports.percentages import percent
 from reports.periods import month_bounds
 from reports.repairs import Repair, repairs
@@ -93,6 +92,8 @@ class VillageReport:
     repair_cost_warranty: float
     short_holes: int | None = None  # shorter than a second, which are not gaps; None: not counted (older reports)
     short_hole_seconds: float | None = None
+    rates: Rates = field(default_factory=dict)  # the three rates with their basis; empty in older reports
+    not_inspected: int | None = None  # cameras that the patrol never judged in the month; None: older reports
     digest: str | None = None  # SHA-256 of the figures; final reports only
 
 
@@ -168,7 +169,10 @@ class Reports:
 def _stored_report(row: StoredReport) -> VillageReport:
     known = {f.name for f in fields(VillageReport)}
     figures_ = {k: v for k, v in row.figures.items() if k in known}
-    return VillageReport(**{**figures_, "repairs": [Repair(**r) for r in figures_.get("repairs", [])]})
+    rates = {RateName(name): Rate(**rate) for name, rate in figures_.get("rates", {}).items()}
+    return VillageReport(
+        **{**figures_, "repairs": [Repair(**r) for r in figures_.get("repairs", [])], "rates": rates}
+    )  # fmt: skip
 
 
 async def _compute_report(
@@ -195,7 +199,7 @@ async def _compute_report(
         final=final,
         until=last.isoformat(),
         **_coverage(village, cameras),
-        online_now=await _online_now(session, [c.id for c in cameras], now) if now < end else None,
+        online_now=await _online_now(session, cameras, now) if now < end else None,
         online_rate=_rounded_down(told.online),
         intact_rate=_rounded_down(told.intact),
         completeness=_rounded_down(told.recorded),
@@ -206,6 +210,8 @@ async def _compute_report(
         reconstructed=told.reconstructed,
         short_holes=told.short_holes,
         short_hole_seconds=told.short_hole_seconds,
+        rates=told.rates,
+        not_inspected=told.rates[RateName.INTACT].cameras_not_observed,
         mean_repair_hours=None if told.mttr_hours is None else round(told.mttr_hours, 1),
         **_faults(faults, start, until),
         **_money(village, cameras),
@@ -324,13 +330,7 @@ def render(report: VillageReport, station: str, language: str = "zh") -> str:
     )
 
 
-async def _online_now(session: AsyncSession, cameras: Sequence[str], now: datetime) -> int | None:
-    """Return how many cameras have a main stream that is being recorded now; None if no recorder reports."""
-    query = (
-        select(StreamStatus.state, func.count(StreamStatus.stream))
-        .join(Stream, Stream.id == StreamStatus.stream)
-        .where(Stream.camera.in_(cameras), Stream.kind == StreamKind.MAIN, Stream.record, stream_status.is_fresh(now))
-        .group_by(StreamStatus.state)
-    )
-    states = {row[0]: row[1] for row in await session.execute(query)}
-    return states.get(RecordingState.RECORDING, 0) if states else None
+async def _online_now(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> int | None:
+    """Return how many cameras are online now; None if nobody knows it of any."""
+    states = await presence.present_states(session, cameras, now)
+    return presence.count(states, Presence.ONLINE) if len(states) > presence.count(states, Presence.UNKNOWN) else None

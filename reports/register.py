@@ -46,6 +46,7 @@ def render(day: Printed, names: Mapping[str, str], station: str, zone: ZoneInfo)
 
     return _PAGES.get_template("register.html").render(
         day=day,
+        no_faults=_no_faults(day["figures"]),
         figures=day["figures"],
         faults=listed(day["figures"]["faults"]),
         patrol=day["figures"].get("patrol"),
@@ -60,3 +61,11 @@ def render(day: Printed, names: Mapping[str, str], station: str, zone: ZoneInfo)
         signed=clock(day["signed_at"]),
         names=names,
     )
+
+
+def _no_faults(figures: Printed) -> str:
+    """Return what an empty list of faults means: "no fault" may be said only of cameras that were inspected."""
+    missed = len(figures.get("not_looked", ()))
+    if not figures.get("looked"):
+        return "当日未巡检, 故障情况不明"
+    return f"已巡点位未发现故障, {missed} 个点位未巡检, 情况不明" if missed else "当日无故障"

@@ -19,15 +19,18 @@ from cameras.onboarding import own_account
 from cameras.registry import findings
 from cameras.states import AccountState, StreamKind
 from cameras.tables import Camera
+from health.checks import presence
+from health.checks.presence import CameraPresence, Presence
 from health.checks.stream import CLOCK_SECONDS
-from health.faults.families import PICTURE_FAMILIES
 from health.faults.state_machine import OPEN_STATES
 from health.tables import Fault, Inspection, PatrolRound
 from nvr.recorder.stream_status import UNKNOWN, state_of
 from nvr.recording_state import RecordingState
-from nvr.tables import StreamStatus
+from nvr.tables import GapCause, StreamStatus
 
 SILENT_AFTER = timedelta(hours=3)  # the hourly check missed it twice
+CLOCK_COUNTS = timedelta(days=1)  # a clock that was last read earlier is not known
+INSPECTION_COUNTS = timedelta(days=1)  # what the patrol judged earlier says nothing about the picture now
 CAMERAS_PER_QUERY = 500
 
 
@@ -67,24 +70,28 @@ class ChecklistItem:
 async def checklists(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> dict[str, list[ChecklistItem]]:
     """Return the checklist of each camera, by camera id."""
     statuses = {s.stream: s for s in await session.scalars(select(StreamStatus))}
+    states = await presence.present_states(session, cameras, now)
     kinds: dict[str, set[str]] = {}
     for finding in await findings.list_open(session):
         kinds.setdefault(finding.camera or "", set()).add(finding.kind)
     faults: dict[str, list[str]] = {}
     for fault in await session.scalars(select(Fault).where(Fault.state.in_(OPEN_STATES))):
         faults.setdefault(fault.camera, []).append(fault.family)
-    judged, wanting = await _judged(session, [c.id for c in cameras]), await own_account.villages_requiring(session)
+    judged = await _judged(session, [c.id for c in cameras], now)
+    wanting = await own_account.villages_requiring(session)
     return {
-        c.id: _list(c, statuses, kinds.get(c.id, set()), faults.get(c.id, []), c.id in judged, now, wanting)
+        c.id: _list(
+            c, statuses, states[c.id], kinds.get(c.id, set()), faults.get(c.id, []), c.id in judged, now, wanting
+        )
         for c in cameras
     }
 
 
-async def _judged(session: AsyncSession, cameras: Sequence[str]) -> set[str]:
+async def _judged(session: AsyncSession, cameras: Sequence[str], now: datetime) -> set[str]:
     """Return the cameras whose own last inspection judged the picture.
 
-    That inspection must belong to the last finished round of the whole town or be newer: a round of other villages says
-    nothing about a camera.
+    That inspection must not be older than INSPECTION_COUNTS, and must belong to the last finished round of the whole
+    town or be newer: a round of other villages says nothing about a camera.
     """
     query = select(PatrolRound.started_at).where(PatrolRound.finished_at.is_not(None)).order_by(PatrolRound.id.desc())
     since = await session.scalar(query.where(cast(PatrolRound.scope, String) == "{}").limit(1))
@@ -94,7 +101,8 @@ async def _judged(session: AsyncSession, cameras: Sequence[str]) -> set[str]:
         own = aliased(Inspection)
         found = select(own.camera, own.at, own.unknown).join(Camera, (own.camera == Camera.id) & (own.at == last))
         for inspection in await session.execute(found.where(Camera.id.in_(cameras[at : at + CAMERAS_PER_QUERY]))):
-            if (since is None or inspection.at >= since) and not set(inspection.unknown) >= set(PICTURE_FAMILIES):
+            is_recent = inspection.at >= (since or inspection.at) and now - inspection.at <= INSPECTION_COUNTS
+            if is_recent and presence.judged_a_picture(inspection.unknown):
                 judged.add(inspection.camera)
     return judged
 
@@ -102,6 +110,7 @@ async def _judged(session: AsyncSession, cameras: Sequence[str]) -> set[str]:
 def _list(
     camera: Camera,
     statuses: dict[str, StreamStatus],
+    state: CameraPresence,
     kinds: set[str],
     faults: list[str],
     judged: bool,
@@ -109,12 +118,12 @@ def _list(
     wanting: frozenset[str],
 ) -> list[ChecklistItem]:
     return [
-        _reachable(camera, now),
-        _credential(camera, wanting),
+        _reachable(camera, state, now),
+        _credential(camera, state, wanting),
         _identity(camera, kinds),
         _streams(camera, statuses, now),
         _picture(faults, judged),
-        _clock(camera),
+        _clock(camera, now),
         ChecklistItem(
             Item.CONFIGURATION,
             ItemState.FAILED if "drift" in kinds else ItemState.OK if camera.device else ItemState.TODO,
@@ -123,12 +132,15 @@ def _list(
     ]
 
 
-def _reachable(camera: Camera, now: datetime) -> ChecklistItem:
+def _reachable(camera: Camera, state: CameraPresence, now: datetime) -> ChecklistItem:
+    """Check what the recorder and the patrol see now; else whether the camera answered ONVIF within hours."""
+    if state.presence is Presence.ONLINE:
+        return ChecklistItem(Item.REACHABLE, ItemState.OK)
+    if state.presence is Presence.OFFLINE and state.cause != GapCause.AUTH_REFUSED:
+        return ChecklistItem(Item.REACHABLE, ItemState.FAILED, camera.problem or state.cause)
     if camera.address is None:
         by_hand = any(s.url for s in camera.streams)
-        return ChecklistItem(
-            Item.REACHABLE, ItemState.OK if by_hand else ItemState.TODO, "" if by_hand else "no_address"
-        )
+        return ChecklistItem(Item.REACHABLE, ItemState.TODO, "not_asked" if by_hand else "no_address")
     if camera.refused_at is not None and now - camera.refused_at < SILENT_AFTER:
         return ChecklistItem(Item.REACHABLE, ItemState.OK)  # it answered and rejected the credential
     if camera.seen_at is None and camera.refused_at is not None:
@@ -144,7 +156,7 @@ def _reachable(camera: Camera, now: datetime) -> ChecklistItem:
     )
 
 
-def _credential(camera: Camera, wanting: frozenset[str]) -> ChecklistItem:
+def _credential(camera: Camera, state: CameraPresence, wanting: frozenset[str]) -> ChecklistItem:
     """Check the credential and the station's own account on the camera.
 
     A camera may not support creating an account, which nobody can repair: `own_account: false` in its inventory file
@@ -156,14 +168,17 @@ def _credential(camera: Camera, wanting: frozenset[str]) -> ChecklistItem:
         return ChecklistItem(Item.CREDENTIAL, ItemState.FAILED, f"no_own_account: {camera.account_problem or ''}")
     if camera.device and own_account.must_wait(camera, wanting):
         return ChecklistItem(Item.CREDENTIAL, ItemState.TODO, "own_account")
-    return ChecklistItem(Item.CREDENTIAL, ItemState.OK if camera.device or camera.address is None else ItemState.TODO)
+    if state.cause == GapCause.AUTH_REFUSED:
+        return ChecklistItem(Item.CREDENTIAL, ItemState.FAILED, "refused")
+    proved = camera.device if camera.address is not None else state.is_online
+    return ChecklistItem(Item.CREDENTIAL, ItemState.OK if proved else ItemState.TODO)
 
 
 def _identity(camera: Camera, kinds: set[str]) -> ChecklistItem:
     if odd := kinds & {"identity_changed", "clone"}:
         return ChecklistItem(Item.IDENTITY, ItemState.FAILED, sorted(odd)[0])
     if camera.device is None:
-        return ChecklistItem(Item.IDENTITY, ItemState.TODO if camera.address else ItemState.OK)
+        return ChecklistItem(Item.IDENTITY, ItemState.TODO)
     wanted = str(camera.profile.get("expected_make") or "").lower().split()
     reported = f"{camera.device.get('manufacturer', '')} {camera.device.get('model', '')}".lower()
     return (
@@ -183,7 +198,7 @@ def _streams(camera: Camera, statuses: dict[str, StreamStatus], now: datetime) -
             return ChecklistItem(Item.STREAMS, ItemState.TODO, stream.kind)
         if status.state != RecordingState.RECORDING:
             return ChecklistItem(Item.STREAMS, ItemState.FAILED, status.cause or status.state)
-    return ChecklistItem(Item.STREAMS, ItemState.OK)
+    return ChecklistItem(Item.STREAMS, ItemState.OK if wanted else ItemState.TODO, "" if wanted else "not_recorded")
 
 
 def _picture(faults: list[str], judged: bool) -> ChecklistItem:
@@ -192,8 +207,8 @@ def _picture(faults: list[str], judged: bool) -> ChecklistItem:
     return ChecklistItem(Item.PICTURE, ItemState.OK if judged else ItemState.TODO)
 
 
-def _clock(camera: Camera) -> ChecklistItem:
-    if camera.clock_offset is None:
+def _clock(camera: Camera, now: datetime) -> ChecklistItem:
+    if camera.clock_offset is None or camera.seen_at is None or now - camera.seen_at > CLOCK_COUNTS:
         return ChecklistItem(Item.CLOCK, ItemState.TODO)
     state = ItemState.OK if abs(camera.clock_offset) <= CLOCK_SECONDS else ItemState.FAILED
     return ChecklistItem(Item.CLOCK, state, f"{camera.clock_offset:+.1f}")

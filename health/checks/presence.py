@@ -24,7 +24,7 @@ from health.tables import Fault, Inspection
 from health.vocabulary import FaultFamily
 from nvr.recorder import stream_status
 from nvr.recording_state import RecordingState
-from nvr.tables import StreamStatus
+from nvr.tables import GapCause, StreamStatus
 
 OFFLINE_CAUSES = frozenset({"unreachable", "auth_refused", "no_packets", "protocol_error"})  # the camera sent nothing
 SENDING_CAUSES = frozenset({"packet_loss", "no_keyframe"})  # the camera sent packets that could not be recorded
@@ -70,7 +70,7 @@ async def present_states(session: AsyncSession, cameras: Sequence[Camera], now: 
     """Return the state of each camera by its id. One query for each kind of fact; none reads the archive."""
     statuses = await stream_status.by_stream(session)
     faults = await _outages(session)
-    unrecorded = [c.id for c in cameras if not _is_recorded(c)]
+    unrecorded = [c.id for c in cameras if not _is_to_be_recorded(c, statuses)]
     inspected = await inspected_with_picture(session, unrecorded, now - INSPECTION_VALID)
     return {c.id: _presence(c, statuses, faults, inspected, now) for c in cameras}
 
@@ -94,8 +94,11 @@ def judged_a_picture(unknown: Sequence[str]) -> bool:
     return not set(unknown) >= set(PICTURE_FAMILIES)
 
 
-def _is_recorded(camera: Camera) -> bool:
-    return any(s.kind is StreamKind.MAIN and s.record for s in camera.streams)
+def _is_to_be_recorded(camera: Camera, statuses: Mapping[str, StreamStatus]) -> bool:
+    """Return whether the recorder must know the camera: its main stream is recorded, and not paused by its schedule."""
+    status = statuses.get(f"{camera.id}/{StreamKind.MAIN}")
+    paused = status is not None and status.cause == GapCause.SCHEDULE
+    return not paused and any(s.kind is StreamKind.MAIN and s.record for s in camera.streams)
 
 
 async def _outages(session: AsyncSession) -> list[Fault]:
@@ -107,7 +110,8 @@ async def _outages(session: AsyncSession) -> list[Fault]:
 def _presence(
     camera: Camera, statuses: Mapping[str, StreamStatus], faults: Sequence[Fault], inspected: set[str], now: datetime
 ) -> CameraPresence:
-    told = by_recorder(statuses.get(f"{camera.id}/{StreamKind.MAIN}"), now) if _is_recorded(camera) else None
+    status = statuses.get(f"{camera.id}/{StreamKind.MAIN}")
+    told = by_recorder(status, now) if _is_to_be_recorded(camera, statuses) else None
     if told is not None and told.is_online:
         return told
     fault = next((f for f in faults if f.camera == camera.id or (not f.camera and topology.is_below(camera, f))), None)

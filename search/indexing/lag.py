@@ -19,11 +19,11 @@ from search.tables import QUARANTINE_CRASHES, IndexState
 class IndexingLag:
     """Lag of the streams being recorded.
 
-    `behind_seconds`: of the worst stream; `skipped_seconds`: skipped in total; `quarantined`: number of streams left
-    out.
+    `behind_seconds`: of the worst stream, None if no stream that is recorded is indexed; `skipped_seconds`: skipped in
+    total; `quarantined`: number of streams left out.
     """
 
-    behind_seconds: float
+    behind_seconds: float | None
     skipped_seconds: int
     quarantined: int
 
@@ -40,7 +40,7 @@ async def lag(session: AsyncSession) -> IndexingLag:
         )
     )
     rows = await session.execute(query)
-    worst = max((to_microseconds(r.last_picture) - r.position_us for r in rows), default=0)
+    worst = max((to_microseconds(r.last_picture) - r.position_us for r in rows), default=None)
     skipped = await session.scalar(select(func.sum(IndexState.skipped))) or 0
     left_out = (
         await session.scalar(
@@ -48,4 +48,4 @@ async def lag(session: AsyncSession) -> IndexingLag:
         )
         or 0
     )
-    return IndexingLag(max(0.0, worst / 1e6), int(skipped), left_out)
+    return IndexingLag(None if worst is None else max(0.0, worst / 1e6), int(skipped), left_out)

@@ -19,8 +19,9 @@ from core.errors import CertificateError
 from core.host import backup_log
 from core.settings import Settings, TlsMode
 from health import order_queries
+from health.checks import presence
+from health.checks.presence import Presence
 from health.faults import fault_queries
-from health.faults.families import NO_VIDEO_FAMILIES
 from health.kpi import daily_figures
 from health.patrol import rounds
 from health.vocabulary import FiguresKind
@@ -62,10 +63,10 @@ async def collect(
     registry = CollectorRegistry()
     if counters is not None:
         registry.register(counters)
-    await _cameras(session, registry, villages)
+    now = now or datetime.now(timezone.utc)
+    await _cameras(session, registry, villages, now)
     await _figures(session, registry, villages)
     if villages is None:
-        now = now or datetime.now(timezone.utc)
         await _station(session, registry, settings.patrol.interval_minutes * 60, now)
         _backups(registry, await asyncio.to_thread(backup_log.read, settings.data.dir))
         if settings.web.tls is TlsMode.OWN:
@@ -73,7 +74,9 @@ async def collect(
     return generate_latest(registry)
 
 
-async def _cameras(session: AsyncSession, registry: CollectorRegistry, villages: tuple[str, ...] | None) -> None:
+async def _cameras(
+    session: AsyncSession, registry: CollectorRegistry, villages: tuple[str, ...] | None, now: datetime
+) -> None:
     def seen(village: str | None) -> bool:
         return villages is None or village in villages
 
@@ -81,17 +84,27 @@ async def _cameras(session: AsyncSession, registry: CollectorRegistry, villages:
     for village, count in (await lookup.cameras_per_village(session)).items():
         if seen(village):
             total.labels(village).set(count)
-    offline = Gauge("minwang_cameras_offline", "Cameras that are offline", ["village"], registry=registry)
+    await _presence(session, registry, villages, now)
     faults = Gauge("minwang_faults_open", "Open faults", ["village", "family", "severity"], registry=registry)
     for whose, family, severity, count in await fault_queries.open_counts(session):
         if seen(whose):
             faults.labels(whose or "", family, severity).set(count)
-            if family in NO_VIDEO_FAMILIES:
-                offline.labels(whose or "").inc(count)
     orders = Gauge("minwang_work_orders", "Work orders that run", ["village", "state"], registry=registry)
     for whose, state, count in await order_queries.running_counts(session):
         if seen(whose):
             orders.labels(whose or "", state).set(count)
+
+
+async def _presence(
+    session: AsyncSession, registry: CollectorRegistry, villages: tuple[str, ...] | None, now: datetime
+) -> None:
+    """Add the cameras that are offline now, and those of which nobody knows: without a report, none is online."""
+    cameras = [c for c in await lookup.all_cameras(session, villages) if not c.retired]
+    states = await presence.present_states(session, cameras, now)
+    for state, text in ((Presence.OFFLINE, "are offline"), (Presence.UNKNOWN, "are in an unknown state")):
+        gauge = Gauge(f"minwang_cameras_{state}", f"Cameras that {text}", ["village"], registry=registry)
+        for camera in cameras:
+            gauge.labels(camera.village).inc(states[camera.id].presence is state)
 
 
 async def _figures(session: AsyncSession, registry: CollectorRegistry, villages: tuple[str, ...] | None) -> None:
@@ -127,7 +140,8 @@ async def _station(session: AsyncSession, registry: CollectorRegistry, interval:
         ("skipped_seconds", "Footage that search skipped for lack of time", behind.skipped_seconds),
         ("quarantined_streams", "Streams excluded from search because they crash its workers", behind.quarantined),
     ):
-        Gauge(f"minwang_search_{name}", text, registry=registry).set(value)
+        if value is not None:
+            Gauge(f"minwang_search_{name}", text, registry=registry).set(value)
     recording = Gauge("minwang_streams", "Streams by recording state", ["state"], registry=registry)
     for state, count in (await stream_status.count_by_state(session, now)).items():
         recording.labels(state).set(count)

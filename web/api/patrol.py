@@ -13,7 +13,7 @@ from core.audit.actions import AuditAction
 from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 from health.faults import fault_queries
-from health.patrol import maintenance, rounds, verdicts
+from health.patrol import inspection_coverage, maintenance, rounds, verdicts
 from health.patrol.learning import learning_cameras
 from health.patrol.verdicts import FaultVerdict
 from health.tables import Fault, RoundScope
@@ -82,7 +82,9 @@ async def patrol(c: Context[PatrolQuery]) -> PatrolView:
         rows = await fault_queries.page(
             session, scope, closed=q.closed, camera=q.camera, before=q.before, limit=q.limit
         )
-        learning = await learning_cameras(session, scope, c.services.clock.now())
+        now = c.services.clock.now()
+        learning = await learning_cameras(session, scope, now)
+        inspected = await inspection_coverage.by_village(session, scope, now)
     # Without a stated purpose, the row of the list does not open the pictures.
     opens = [f"fault {f.id}" for f, _ in rows] if c.identity.purpose else []
     key = f"fault.list {bool(opens)} {q.closed} {q.camera} {q.before}"
@@ -93,6 +95,7 @@ async def patrol(c: Context[PatrolQuery]) -> PatrolView:
         faults=[fault_view(f, camera, pictures=c.identity.may(Permission.LIVE_VIEW)) for f, camera in rows],
         next=rows[-1][0].id if len(rows) == q.limit else None,
         learning=LearningView.model_validate(learning, from_attributes=True),
+        inspections=inspection_coverage.total(inspected.values()),
     )
 
 

@@ -79,7 +79,9 @@ class VocabularyReply(BaseModel):
     speeds: list[str]
     detector: str
     missing_pack: bool
-    behind_seconds: float = Field(description="How far the index is behind what is recorded")
+    behind_seconds: float | None = Field(
+        description="How far the index is behind what is recorded; null: unknown, nothing recorded is indexed"
+    )
     skipped_seconds: int = Field(description="Seconds of footage skipped for lack of time")
 
 
@@ -220,6 +222,6 @@ async def search_vocabulary(c: Context) -> VocabularyReply:
         speeds=[s.name for s in Speed],
         detector=detector,
         missing_pack=detector.startswith("builtin"),
-        behind_seconds=round(behind.behind_seconds, 1),
+        behind_seconds=None if behind.behind_seconds is None else round(behind.behind_seconds, 1),
         skipped_seconds=behind.skipped_seconds,
     )

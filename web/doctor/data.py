@@ -161,6 +161,8 @@ async def _search(station: CheckedStation) -> CheckResult:
     assert station.database is not None
     async with station.database.reading() as session:
         behind = await lag(session)
+    if behind.behind_seconds is None:
+        return unknown("nothing that is recorded is indexed", "see station.running; search.workers may be 0", "search")
     value = (
         f"{behind.behind_seconds:.0f} s behind, {behind.skipped_seconds} s skipped, "
         f"{behind.quarantined} streams left out"

@@ -10,6 +10,7 @@ from pydantic import BaseModel, JsonValue
 
 from cameras.states import StreamKind
 from cameras.tables import Camera, Stream, Village
+from health.checks.presence import CameraPresence, Presence
 from nvr.recorder.stream_status import UNKNOWN, state_of
 from nvr.recording_state import RecordingState
 from nvr.tables import StreamStatus
@@ -22,8 +23,9 @@ class CameraState(StrEnum):
 
     OK = "ok"
     ATTENTION = "attention"  # another stream than the main one is not recorded
-    FAULT = "fault"
-    OFFLINE = "offline"  # the main stream is not recorded
+    UNKNOWN = "unknown"  # nobody knows whether the camera is online
+    FAULT = "fault"  # or it is online and its main stream is not recorded
+    OFFLINE = "offline"
 
 
 SEVERITY = tuple(CameraState)
@@ -73,34 +75,46 @@ class VillageView(BaseModel):
     code: str
     name: str
     online: int
+    unknown: int
     total: int
     state: CameraState
     cameras: list[CameraView]
 
 
 def village_view(village: Village, cameras: list[CameraView]) -> VillageView:
-    worst = max((c.state for c in cameras), key=SEVERITY.index, default=CameraState.OK)
-    online = sum(1 for c in cameras if c.state is not CameraState.OFFLINE)
+    worst = max((c.state for c in cameras), key=SEVERITY.index, default=CameraState.UNKNOWN)
+    unknown = sum(c.state is CameraState.UNKNOWN for c in cameras)
+    online = len(cameras) - unknown - sum(c.state is CameraState.OFFLINE for c in cameras)
     return VillageView(
-        code=village.code, name=village.name, online=online, total=len(cameras), state=worst, cameras=cameras
-    )
+        code=village.code, name=village.name, online=online, unknown=unknown, total=len(cameras), state=worst,
+        cameras=cameras,
+    )  # fmt: skip
 
 
 def camera_view(
-    camera: Camera, statuses: Mapping[str, StreamStatus], faults: Sequence[str], now: datetime
+    camera: Camera,
+    statuses: Mapping[str, StreamStatus],
+    faults: Sequence[str],
+    state: CameraPresence,
+    now: datetime,
 ) -> CameraView:
     """Return a camera with its streams. `statuses`: by stream; `faults`: the families of its open faults."""
     streams = [_stream_view(s, statuses.get(s.id), now) for s in camera.streams]
     return CameraView(
         id=camera.id, name=camera.name, village=camera.village, faults=sorted(faults),
-        ptz=bool((camera.device or {}).get("ptz")), streams=streams, state=_camera_state(streams, faults),
+        ptz=bool((camera.device or {}).get("ptz")), streams=streams,
+        state=_camera_state(streams, faults, state.presence),
     )  # fmt: skip
 
 
 def camera_file_view(
-    camera: Camera, statuses: Mapping[str, StreamStatus], faults: Sequence[str], now: datetime
+    camera: Camera,
+    statuses: Mapping[str, StreamStatus],
+    faults: Sequence[str],
+    state: CameraPresence,
+    now: datetime,
 ) -> CameraFile:
-    view = camera_view(camera, statuses, faults, now)
+    view = camera_view(camera, statuses, faults, state, now)
     return CameraFile(**dict(view), address=camera.address, device=camera.device, profile=camera.profile)
 
 
@@ -132,10 +146,12 @@ def _stream_view(s: Stream, status: StreamStatus | None, now: datetime) -> Strea
     )
 
 
-def _camera_state(streams: Sequence[StreamView], faults: Sequence[str]) -> CameraState:
-    main = next((s for s in streams if s.kind is StreamKind.MAIN), None)
-    if main is None or main.state != RECORDING:
+def _camera_state(streams: Sequence[StreamView], faults: Sequence[str], presence: Presence) -> CameraState:
+    if presence is Presence.OFFLINE:
         return CameraState.OFFLINE
-    if faults:
+    if presence is Presence.UNKNOWN:
+        return CameraState.UNKNOWN
+    recorded = [s for s in streams if s.state != UNKNOWN]
+    if faults or any(s.kind is StreamKind.MAIN and s.state != RECORDING for s in recorded):
         return CameraState.FAULT
     return CameraState.OK if all(s.state == RECORDING for s in streams) else CameraState.ATTENTION

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from cameras.tables import Camera
 from core.accounts.scope import Villages, covers
 from health.faults.families import FAMILIES
+from health.patrol.inspection_coverage import InspectionCoverage
 from health.tables import Fault, Maintenance, PatrolRound
 from health.vocabulary import FaultFamily, FaultOutcome, FaultStatus
 
@@ -68,6 +69,9 @@ class PatrolView(BaseModel):
     faults: list[FaultView]
     next: int | None
     learning: LearningView
+    inspections: InspectionCoverage = Field(
+        description="How many cameras were not inspected for a day: an empty list of faults says nothing about them"
+    )
 
 
 class MaintenanceView(BaseModel):

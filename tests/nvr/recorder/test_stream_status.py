@@ -39,7 +39,8 @@ async def town(database: Database, clock: ManualClock) -> Database:
 async def test_rates_and_figures_count_what_is_recorded_now(town: Database, clock: ManualClock) -> None:
     async with town.reading() as session:
         assert await bit_rates(session, clock.now()) == {"well/main": 2e6}
-        assert await _online_now(session, CAMERAS[:2], clock.now()) == 1
-        assert await _online_now(session, ["dead"], clock.now()) is None
+        well, dead = [await session.get_one(Camera, name) for name in CAMERAS[:2]]
+        assert await _online_now(session, [well, dead], clock.now()) == 1
+        assert await _online_now(session, [dead], clock.now()) is None
         row = await session.get(StreamStatus, "dead/main")
     assert state_of(row, clock.now()) == state_of(None, clock.now()) == "unknown"

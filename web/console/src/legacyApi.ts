@@ -53,7 +53,7 @@ export interface StreamView {
   last_picture: string | null;
 }
 
-export type State = "ok" | "attention" | "fault" | "offline";
+export type State = "ok" | "attention" | "unknown" | "fault" | "offline";
 
 export interface CameraView {
   id: string;
@@ -160,6 +160,15 @@ export interface Learning {
   overdue_count: number;
 }
 
+/** Cameras in use, and those that the patrol has not inspected for a day. */
+export interface InspectionCoverage {
+  cameras: number;
+  not_inspected: number;
+  never: number;
+  since: string | null;
+  last: string | null;
+}
+
 export interface PatrolRound {
   id: number;
   asked_at: string;
@@ -251,7 +260,7 @@ export interface Vocabulary {
   speeds: string[];
   detector: string;
   missing_pack: boolean;
-  behind_seconds: number;
+  behind_seconds: number | null;
   skipped_seconds: number;
 }
 
