@@ -208,9 +208,13 @@ def _picture(faults: list[str], judged: bool) -> ChecklistItem:
 
 
 def _clock(camera: Camera, now: datetime) -> ChecklistItem:
-    if camera.clock_offset is None or camera.seen_at is None or now - camera.seen_at > CLOCK_COUNTS:
+    """A clock that was wrong when it was last read stays failed; one that was right then is unknown after a day."""
+    if camera.clock_offset is None:
         return ChecklistItem(Item.CLOCK, ItemState.TODO)
-    state = ItemState.OK if abs(camera.clock_offset) <= CLOCK_SECONDS else ItemState.FAILED
+    known = camera.seen_at is not None and now - camera.seen_at <= CLOCK_COUNTS
+    state = ItemState.OK if known else ItemState.TODO
+    if abs(camera.clock_offset) > CLOCK_SECONDS:
+        state = ItemState.FAILED
     return ChecklistItem(Item.CLOCK, state, f"{camera.clock_offset:+.1f}")
 
 

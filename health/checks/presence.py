@@ -101,21 +101,28 @@ def _is_to_be_recorded(camera: Camera, statuses: Mapping[str, StreamStatus]) -> 
     return not paused and any(s.kind is StreamKind.MAIN and s.record for s in camera.streams)
 
 
-async def _outages(session: AsyncSession) -> list[Fault]:
-    """Return the open faults that say that a camera, an up-link or a switch sends nothing."""
+async def _outages(session: AsyncSession) -> dict[str, list[Fault]]:
+    """Return the open faults that say that a camera sends nothing, by camera; of up-links and switches under ""."""
     query = select(Fault).where(Fault.state.in_(OPEN_STATES), Fault.family.in_(_OUTAGES))
-    return list(await session.scalars(query))
+    found: dict[str, list[Fault]] = {}
+    for fault in await session.scalars(query):
+        found.setdefault(fault.camera, []).append(fault)
+    return found
 
 
 def _presence(
-    camera: Camera, statuses: Mapping[str, StreamStatus], faults: Sequence[Fault], inspected: set[str], now: datetime
+    camera: Camera,
+    statuses: Mapping[str, StreamStatus],
+    faults: Mapping[str, Sequence[Fault]],
+    inspected: set[str],
+    now: datetime,
 ) -> CameraPresence:
     status = statuses.get(f"{camera.id}/{StreamKind.MAIN}")
     told = by_recorder(status, now) if _is_to_be_recorded(camera, statuses) else None
     if told is not None and told.is_online:
         return told
-    fault = next((f for f in faults if f.camera == camera.id or (not f.camera and topology.is_below(camera, f))), None)
-    if fault is not None:
+    own, parents = faults.get(camera.id, ()), [f for f in faults.get("", ()) if topology.is_below(camera, f)]
+    for fault in (*own[:1], *parents[:1]):
         cause = told.cause if told is not None and told.presence is Presence.OFFLINE else str(fault.family)
         return CameraPresence(Presence.OFFLINE, fault.first_seen, cause)
     if told is not None:
