@@ -2598,7 +2598,7 @@ export interface components {
          * @description State of a camera, or the worst of a village's cameras; from good to bad.
          * @enum {string}
          */
-        CameraState: "ok" | "attention" | "fault" | "offline";
+        CameraState: "ok" | "attention" | "unknown" | "fault" | "offline";
         /** CameraView */
         CameraView: {
             /** Faults */
@@ -3960,12 +3960,12 @@ export interface components {
          * IndexingLag
          * @description Lag of the streams being recorded.
          *
-         *     `behind_seconds`: of the worst stream; `skipped_seconds`: skipped in total; `quarantined`: number of streams left
-         *     out.
+         *     `behind_seconds`: of the worst stream, None if no stream that is recorded is indexed; `skipped_seconds`: skipped in
+         *     total; `quarantined`: number of streams left out.
          */
         IndexingLag: {
             /** Behind Seconds */
-            behind_seconds: number;
+            behind_seconds: number | null;
             /** Quarantined */
             quarantined: number;
             /** Skipped Seconds */
@@ -4824,6 +4824,8 @@ export interface components {
         PatrolView: {
             /** Faults */
             faults: components["schemas"]["FaultView"][];
+            /** @description How many cameras were not inspected for a day: an empty list of faults says nothing about them */
+            inspections: components["schemas"]["InspectionCoverage"];
             learning: components["schemas"]["LearningView"];
             /** Next */
             next: number | null;
@@ -6172,6 +6174,11 @@ export interface components {
             month: string;
             /** Name */
             name: string;
+            /**
+             * Not Inspected
+             * @default null
+             */
+            not_inspected: number | null;
             /** Online Now */
             online_now: number | null;
             /** Online Rate */
@@ -6188,6 +6195,10 @@ export interface components {
             population: number | null;
             /** Raised */
             raised: number;
+            /** Rates */
+            rates: {
+                [key: string]: components["schemas"]["Rate"];
+            };
             /** Reconstructed */
             reconstructed: boolean;
             /** Recorded Hours */
@@ -6261,6 +6272,8 @@ export interface components {
             state: components["schemas"]["CameraState"];
             /** Total */
             total: number;
+            /** Unknown */
+            unknown: number;
         };
         /** VocabularyReply */
         VocabularyReply: {
@@ -6268,9 +6281,9 @@ export interface components {
             attributes: string[];
             /**
              * Behind Seconds
-             * @description How far the index is behind what is recorded
+             * @description How far the index is behind what is recorded; null: unknown, nothing recorded is indexed
              */
-            behind_seconds: number;
+            behind_seconds: number | null;
             /** Classes */
             classes: string[];
             /** Colours */
