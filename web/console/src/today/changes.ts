@@ -86,7 +86,7 @@ function storage(h: HandoverView, villageName: (code: string) => string): Change
 
 function search(h: HandoverView): ChangeGroup[] {
   const lag = h.station.search;
-  if (lag === null || (lag.behind_seconds < BEHIND_S && lag.skipped_seconds === 0 && lag.quarantined === 0)) return [];
+  if (lag === null || (lag.behind_seconds !== null && lag.behind_seconds < BEHIND_S && lag.skipped_seconds === 0 && lag.quarantined === 0)) return [];
   const detail = [lag.skipped_seconds ? t("today.skipped", { duration: duration(lag.skipped_seconds) }) : "", lag.quarantined ? t("today.leftOut", { n: lag.quarantined }) : ""].filter(Boolean).join(" · ");
-  return [{ key: "search", title: t("today.search"), count: 1, state: "attention", lines: [{ key: "lag", text: t("today.behind", { duration: duration(lag.behind_seconds) }), detail, to: "/search" }] }];
+  return [{ key: "search", title: t("today.search"), count: 1, state: "attention", lines: [{ key: "lag", text: lag.behind_seconds === null ? t("today.behindUnknown") : t("today.behind", { duration: duration(lag.behind_seconds) }), detail, to: "/search" }] }];
 }
