@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypedDict
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
@@ -53,8 +52,52 @@ MONTHS_BACK = 13  # reports of this many past months are made if they are missin
 _PASSING = ("digest", "generated_at", "online_now")  # values of the moment, not of the month: not part of the digest
 
 
-@dataclass(frozen=True, slots=True)
-class VillageReport:
+# The parts of a report hold the names of their figures; VillageReport inherits them.
+
+
+@dataclass(frozen=True)
+class _CameraFigures:
+    """What cameras the village has, for how many people on how much land."""
+
+    population: int | None
+    area_km2: float | None
+    cameras: int
+    cameras_village: int
+    cameras_government: int
+    density_per_km2: float | None
+    density_set: str
+
+
+@dataclass(frozen=True)
+class _FaultFigures:
+    """The month's faults."""
+
+    open_faults: list[dict[str, str]]
+    faults_closed: int
+    outages: list[dict[str, str | float]]
+
+
+@dataclass(frozen=True)
+class _MoneyFigures:
+    """What was paid for the cameras, in yuan."""
+
+    raised: float
+    funding: list[dict[str, str | float]]
+    spent: float
+    cost_per_channel: float | None
+
+
+@dataclass(frozen=True)
+class _RepairFigures:
+    """The month's repairs and what they cost, in yuan."""
+
+    repairs: list[Repair]
+    repair_cost: float
+    repair_cost_warranty: float
+
+
+@dataclass(frozen=True)
+class VillageReport(_CameraFigures, _FaultFigures, _MoneyFigures, _RepairFigures):
     """The report of one village for one month. Rates 0…1, None if nothing was required or known; money in yuan."""
 
     village: str
@@ -63,13 +106,6 @@ class VillageReport:
     generated_at: str
     final: bool  # the month is over and its daily figures are written: stored and never made again
     until: str  # last day that counts; the running day counts up to generated_at
-    population: int | None
-    area_km2: float | None
-    cameras: int
-    cameras_village: int
-    cameras_government: int
-    density_per_km2: float | None
-    density_set: str
     online_now: int | None  # None: the month is over, or no recorder reports
     online_rate: float | None
     intact_rate: float | None
@@ -79,17 +115,7 @@ class VillageReport:
     missing_hours: dict[str, float]
     unknown_share: float | None
     reconstructed: bool
-    open_faults: list[dict[str, str]]
-    faults_closed: int
     mean_repair_hours: float | None
-    outages: list[dict[str, str | float]]
-    raised: float
-    funding: list[dict[str, str | float]]
-    spent: float
-    cost_per_channel: float | None
-    repairs: list[Repair]
-    repair_cost: float
-    repair_cost_warranty: float
     short_holes: int | None = None  # shorter than a second, which are not gaps; None: not counted (older reports)
     short_hole_seconds: float | None = None
     rates: Rates = field(default_factory=dict)  # the three rates with their basis; empty in older reports
@@ -198,7 +224,7 @@ async def _compute_report(
         generated_at=now.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
         final=final,
         until=last.isoformat(),
-        **_coverage(village, cameras),
+        **vars(_cameras(village, cameras)),
         online_now=await _online_now(session, cameras, now) if now < end else None,
         online_rate=_rounded_down(told.online),
         intact_rate=_rounded_down(told.intact),
@@ -213,33 +239,23 @@ async def _compute_report(
         rates=told.rates,
         not_inspected=told.rates[RateName.INTACT].cameras_not_observed,
         mean_repair_hours=None if told.mttr_hours is None else round(told.mttr_hours, 1),
-        **_faults(faults, start, until),
-        **_money(village, cameras),
-        **_repair_costs(await repairs(session, village.code, start, until)),
+        **vars(_faults(faults, start, until)),
+        **vars(_money(village, cameras)),
+        **vars(_repair_costs(await repairs(session, village.code, start, until))),
     )
 
 
-class _Coverage(TypedDict):
-    population: int | None
-    area_km2: float | None
-    cameras: int
-    cameras_village: int
-    cameras_government: int
-    density_per_km2: float | None
-    density_set: str
-
-
-def _coverage(village: Village, cameras: Sequence[Camera]) -> _Coverage:
+def _cameras(village: Village, cameras: Sequence[Camera]) -> _CameraFigures:
     government = sum(c.profile.get("owner_kind") == "government" for c in cameras)
-    return {
-        "population": village.population,
-        "area_km2": round(village.area_km2, 3) if village.area_km2 else None,
-        "cameras": len(cameras),
-        "cameras_village": len(cameras) - government,
-        "cameras_government": government,
-        "density_per_km2": round(len(cameras) / village.area_km2, 2) if village.area_km2 else None,
-        "density_set": "all cameras in use, village, enterprise and government",
-    }
+    return _CameraFigures(
+        population=village.population,
+        area_km2=round(village.area_km2, 3) if village.area_km2 else None,
+        cameras=len(cameras),
+        cameras_village=len(cameras) - government,
+        cameras_government=government,
+        density_per_km2=round(len(cameras) / village.area_km2, 2) if village.area_km2 else None,
+        density_set="all cameras in use, village, enterprise and government",
+    )
 
 
 def _rounded_down(share: float | None) -> float | None:
@@ -251,20 +267,14 @@ def _rounded_up(share: float | None) -> float | None:
     return None if share is None else math.ceil(share * 10_000 - 1e-6) / 10_000
 
 
-class _Faults(TypedDict):
-    open_faults: list[dict[str, str]]
-    faults_closed: int
-    outages: list[dict[str, str | float]]
-
-
-def _faults(faults: Sequence[Fault], start: datetime, until: datetime) -> _Faults:
+def _faults(faults: Sequence[Fault], start: datetime, until: datetime) -> _FaultFigures:
     """Return the faults as they stood at the end of the month.
 
     An up-link's outage is named by the village or switch that was cut off.
     """
     ends = [f.closed_at if f.closed_at is not None and f.closed_at < until else None for f in faults]
-    return {
-        "open_faults": [
+    return _FaultFigures(
+        open_faults=[
             {
                 "camera": f.camera or f.detail,
                 "family": f.family,
@@ -274,8 +284,8 @@ def _faults(faults: Sequence[Fault], start: datetime, until: datetime) -> _Fault
             for f, ended in zip(faults, ends, strict=True)
             if ended is None
         ],
-        "faults_closed": sum(ended is not None for ended in ends),
-        "outages": [
+        faults_closed=sum(ended is not None for ended in ends),
+        outages=[
             {
                 "of": f.detail,
                 "since": f"{f.first_seen.astimezone(start.tzinfo):%Y-%m-%d %H:%M}",
@@ -285,42 +295,29 @@ def _faults(faults: Sequence[Fault], start: datetime, until: datetime) -> _Fault
             for f, ended in zip(faults, ends, strict=True)
             if not f.camera
         ],
-    }
+    )
 
 
-class _Money(TypedDict):
-    raised: float
-    funding: list[dict[str, str | float]]
-    spent: float
-    cost_per_channel: float | None
-
-
-def _money(village: Village, cameras: Sequence[Camera]) -> _Money:
+def _money(village: Village, cameras: Sequence[Camera]) -> _MoneyFigures:
     own = [c for c in cameras if c.profile.get("owner_kind", "village") != "government"]
     spent = sum(float(c.profile.get("cost", 0)) for c in own)
     costed = [c for c in own if c.profile.get("cost")]
-    return {
-        "raised": sum(float(f["amount"]) for f in village.funding),
-        "funding": [
+    return _MoneyFigures(
+        raised=sum(float(f["amount"]) for f in village.funding),
+        funding=[
             {"source": f["source"], "amount": f["amount"], "received": f.get("received") or ""} for f in village.funding
         ],
-        "spent": spent,
-        "cost_per_channel": round(spent / len(costed), 2) if costed else None,
-    }
+        spent=spent,
+        cost_per_channel=round(spent / len(costed), 2) if costed else None,
+    )
 
 
-class _RepairCosts(TypedDict):
-    repairs: list[Repair]
-    repair_cost: float
-    repair_cost_warranty: float
-
-
-def _repair_costs(mended: Sequence[Repair]) -> _RepairCosts:
-    return {
-        "repairs": list(mended),
-        "repair_cost": sum(r.cost or 0.0 for r in mended if not r.warranty),
-        "repair_cost_warranty": sum(r.cost or 0.0 for r in mended if r.warranty),
-    }
+def _repair_costs(mended: Sequence[Repair]) -> _RepairFigures:
+    return _RepairFigures(
+        repairs=list(mended),
+        repair_cost=sum(r.cost or 0.0 for r in mended if not r.warranty),
+        repair_cost_warranty=sum(r.cost or 0.0 for r in mended if r.warranty),
+    )
 
 
 def render(report: VillageReport, station: str, language: str = "zh") -> str:
