@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from health.vocabulary import EvidenceFigures
+from health.vocabulary import EvidenceFigures, FaultFamily
 
 
 @dataclass(slots=True)
@@ -16,15 +16,15 @@ class CheckFindings:
     neither was tested and is clean.
     """
 
-    found: dict[str, EvidenceFigures] = field(default_factory=dict)
-    unknown: set[str] = field(default_factory=set)
+    found: dict[FaultFamily, EvidenceFigures] = field(default_factory=dict)
+    unknown: set[FaultFamily] = field(default_factory=set)
 
     def add(self, other: CheckFindings) -> None:
         """Add the findings of another check; its figures win where both found a family."""
         self.found |= other.found
         self.unknown |= other.unknown
 
-    def withdraw(self, families: Iterable[str]) -> None:
+    def withdraw(self, families: Iterable[FaultFamily]) -> None:
         """Turn findings into unknown families, because another cause may explain them."""
         for family in families:
             if self.found.pop(family, None) is not None:
