@@ -105,7 +105,7 @@ async def test_the_end_of_the_console_waits_for_no_dead_dome(
     await control.move(camera, "li", 0.5, 0, 0)
 
     async def silence(*_: object, **__: object) -> None:
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     monkeypatch.setattr(ptz, "CLOSE_TIMEOUT_S", 0.2)
     monkeypatch.setattr(wsdl_requests, "call", silence)

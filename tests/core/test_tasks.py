@@ -210,7 +210,7 @@ async def test_a_cancellation_from_inside_is_a_failure_like_any_other(
     """Awaiting a task that others cancel raises CancelledError: the supervisor once ended because of it, silently."""
 
     async def broken_off() -> None:
-        inner = asyncio.ensure_future(asyncio.sleep(60))
+        inner = asyncio.ensure_future(asyncio.Event().wait())
         inner.cancel()
         await inner
 

@@ -82,7 +82,7 @@ def test_the_next_station_waits_for_a_killed_one_s_workers(signal_number: int, t
         process.send_signal(signal_number)
         process.wait()
         with serving(tmp_path) as second:
-            time.sleep(2)
+            wait_until(lambda: "waiting for its workers to end" in (tmp_path / "log").read_text())
             assert recorder.is_running()
             assert not [p for p in psutil.Process(second.pid).children() if "worker" in p.cmdline()]
             recorder.resume()

@@ -23,6 +23,7 @@ from search.store import SightingStore, camera_numbers, ids
 from search.store.sighting_store import Batch
 from tests.conftest import ROOT
 from tests.search.sightings import sighting
+from tests.waiting import eventually
 from tests.web.conftest import HEADERS, PASSWORD, SignIn
 from web.api import ROUTES
 from web.framework import openapi
@@ -214,8 +215,9 @@ async def test_events_arrive_by_scope_and_resume(sign_in: SignIn, database: Data
         return [json.loads((await socket.receive(timeout=5)).data)["kind"] for _ in range(count)]
 
     officer, patrol = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.PATROL_OFFICER, ["wangjia"])
-    mine, his = await officer.ws_connect("/api/events"), await patrol.ws_connect("/api/events")
-    await asyncio.sleep(0.3)
+    async with database.reading() as session:
+        start = f"/api/events?after={await events.last_id(session)}"
+    mine, his = await officer.ws_connect(start), await patrol.ws_connect(start)
     for kind, village in (("fault.opened", "wangjia"), ("alert.dispatched", "xidian"), ("alert.dispatched", "wangjia")):
         await announce(kind, village)
     assert await texts(mine, 3) == ["fault.opened", "alert.dispatched", "alert.dispatched"]
@@ -228,9 +230,14 @@ async def test_events_arrive_by_scope_and_resume(sign_in: SignIn, database: Data
     assert await texts(again, 2) == ["alert.dispatched", "alert.dispatched"]
     await again.close()
     ahead = await officer.ws_connect(f"/api/events?after={last + 1000}")  # from before the database was restored
-    await asyncio.sleep(0.3)
-    await announce("alert.dispatched", "wangjia")
-    assert await texts(ahead, 1) == ["alert.dispatched"]
+    received = asyncio.ensure_future(texts(ahead, 1))
+
+    async def has_arrived() -> bool:
+        await announce("alert.dispatched", "wangjia")  # the first ones may come before the socket follows
+        return received.done()
+
+    await eventually(has_arrived)
+    assert received.result() == ["alert.dispatched"]
     await ahead.close()
 
 

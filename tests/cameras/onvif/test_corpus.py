@@ -262,10 +262,13 @@ async def test_a_slow_camera_meets_the_deadline(
 ) -> None:
     monkeypatch.setitem(SoapClient.call.__kwdefaults__ or {}, "seconds", 0.3)  # default timeout of every call
 
-    async def slowly(body: bytes) -> bytes:
-        await asyncio.sleep(1.0)
+    ended = asyncio.Event()
+
+    async def late(body: bytes) -> bytes:
+        await ended.wait()
         return body
 
-    replay.mutate = lambda _name, body, _request: slowly(body)
+    replay.mutate = lambda _name, body, _request: late(body)
     with pytest.raises(CameraError, match="no ONVIF answer: timed out"):
         await _ask(replay, http)
+    ended.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -25,6 +26,7 @@ from core.errors import CameraUnreachable, ProtocolError
 from core.events import Event
 from core.tasks import spawn
 from tests.cameras.virtual_village import LOGIN, NET, VirtualVillage
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -46,6 +48,18 @@ async def _kinds(village: VirtualVillage) -> list[str]:
             Event.camera == "v-1", Event.kind.in_(["camera.motion", "camera.tamper", "camera.storage_failure"])
         )
         return list(await session.scalars(query.order_by(Event.id)))
+
+
+def _pull_times(service: OnvifService) -> list[float]:
+    """Return a list that gets the time of each pull as it reaches the camera."""
+    times, pull = list[float](), service.events.pull
+
+    async def record(*arguments: Any) -> str:
+        times.append(asyncio.get_running_loop().time())
+        return await pull(*arguments)
+
+    service.events.pull = record  # type: ignore[method-assign]
+    return times
 
 
 async def _until(true: object, seconds: float = 8.0) -> None:
@@ -134,20 +148,20 @@ async def test_a_camera_that_returns_at_once_is_not_hammered(
     village: VirtualVillage, clip: LoopClip, subscriptions: EventSubscriptions
 ) -> None:
     _, service = await _start(village, clip, "returns_at_once")
+    pulls = _pull_times(service)
     await subscriptions.reconcile()
-    await asyncio.sleep(1.0)
-    before = service.calls
-    await asyncio.sleep(2.5)
-    assert service.calls - before <= 6  # one pull per second, two requests per pull if the nonce is new
+    await eventually(lambda: len(pulls) >= 4)
+    assert pulls[3] - pulls[0] >= 2.0  # one pull per second
 
 
 async def test_an_event_service_that_is_not_there_is_left_alone(
-    village: VirtualVillage, clip: LoopClip, subscriptions: EventSubscriptions
+    village: VirtualVillage, clip: LoopClip, subscriptions: EventSubscriptions, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, service = await _start(village, clip, "claims_events")
     before = service.calls
+    caplog.set_level("INFO")
     await subscriptions.reconcile()
-    await asyncio.sleep(1.5)
+    await eventually(lambda: "v-1: events: " in caplog.text)  # the first attempt has failed
     await subscriptions.reconcile()
     assert service.calls - before <= 4
     assert await _kinds(village) == []
@@ -161,13 +175,9 @@ async def test_a_long_pull_holds_up_nobody_and_loses_nothing(
     A cancelled pull would lose it: the virtual camera sends it to the dead connection, as real ones do.
     """
     _, service = await _start(village, clip)
+    pulls = _pull_times(service)
     await subscriptions.reconcile()
-
-    async def subscribed() -> bool:
-        return bool(service.events.subscriptions)
-
-    await _until(subscribed)
-    await asyncio.sleep(0.3)  # until the pull is waiting
+    await eventually(lambda: pulls)  # it waits at the camera
     client = await village.onboarding.clients.get(await village.camera("v-1"))
     began = asyncio.get_running_loop().time()
     for _ in range(5):

@@ -14,7 +14,7 @@ from cameras.onvif.client import SoapClient
 from cameras.virtual.clip import LoopClip
 from cameras.virtual.device import Device
 from cameras.virtual.onvif_service import OnvifService
-from cameras.virtual.rtsp_server import Mount
+from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SystemClock
 from core.database import Database
 from core.secrets import Vault
@@ -31,6 +31,7 @@ HOST = "127.0.0.1"
 @dataclass(slots=True)
 class Town:
     device: Device
+    server: RtspServer
     mount: Mount
     url: str
     onvif: OnvifService

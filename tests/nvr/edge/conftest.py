@@ -42,6 +42,6 @@ async def town(clip: LoopClip, database: Database, tmp_path: Path) -> AsyncItera
         await session.flush()
         session.add(Stream(id="cam/main", camera="cam", kind="main", url=f"rtsp://{HOST}:{port}/main"))
     async with aiohttp.ClientSession() as http:
-        yield Town(device, mount, f"rtsp://{HOST}:{port}/main", onvif, database, http, vault)
+        yield Town(device, server, mount, f"rtsp://{HOST}:{port}/main", onvif, database, http, vault)
     await runner.cleanup()
     await server.stop()

@@ -15,6 +15,7 @@ import pytest
 
 from core.errors import DetectorError, ProtocolError
 from nvr.playback.decode_pool import MAX_STARTS, DecodePool
+from tests.waiting import eventually
 
 
 def crash() -> None:
@@ -22,7 +23,7 @@ def crash() -> None:
 
 
 def hang() -> None:
-    time.sleep(60)
+    threading.Event().wait()
 
 
 def fine() -> int:
@@ -37,6 +38,17 @@ def work(seconds: float, number: int, payload: bytes = b"") -> tuple[int, int, b
     """Work for a while; return the process id, the number and the payload."""
     time.sleep(seconds)
     return os.getpid(), number, payload
+
+
+def work_marked(seconds: float, marker: Path) -> None:
+    """Work for a while; the marker file exists from the beginning on."""
+    marker.touch()
+    time.sleep(seconds)
+
+
+def hang_marked(marker: Path) -> None:
+    marker.touch()
+    hang()
 
 
 def kill_own_process(marker: Path) -> str:
@@ -69,7 +81,7 @@ def refuse_to_start() -> None:
 
 
 def start_slowly() -> None:
-    time.sleep(0.1)
+    time.sleep(0.05)
 
 
 @pytest.fixture
@@ -118,10 +130,11 @@ async def test_the_others_go_on_while_one_hangs_or_crashes(make: Callable[..., D
 
 async def test_a_decoder_killed_while_idle_is_replaced_unnoticed(make: Callable[..., DecodePool]) -> None:
     pool = make(1)
-    for _ in range(3):
+    for is_noticed in (False, True, False):
         process = await pool.run(me)
         os.kill(process, signal.SIGKILL)
-        await asyncio.sleep(random.choice((0.0, 0.02, 0.3)))  # before and after the pool could have noticed
+        if is_noticed:
+            await eventually(lambda killed=process: killed not in pool.processes())  # type: ignore[misc]
         assert await pool.run(me) != process
 
 
@@ -163,20 +176,20 @@ async def test_errors_of_the_function_come_through(make: Callable[..., DecodePoo
     assert pool.counters.timed_out == 0
 
 
-async def test_a_caller_that_is_cancelled_costs_no_process(make: Callable[..., DecodePool]) -> None:
+async def test_a_caller_that_is_cancelled_costs_no_process(make: Callable[..., DecodePool], tmp_path: Path) -> None:
     pool = make(1)
     process = await pool.run(me)
-    job = asyncio.ensure_future(pool.run(work, 0.3, 1))
-    await asyncio.sleep(0.1)
+    job = asyncio.ensure_future(pool.run(work_marked, 0.3, tmp_path / "began"))
+    await eventually((tmp_path / "began").exists)
     job.cancel()
     assert await pool.run(me) == process
 
 
-async def test_closing_ends_every_process(make: Callable[..., DecodePool]) -> None:
+async def test_closing_ends_every_process(make: Callable[..., DecodePool], tmp_path: Path) -> None:
     pool = make(2)
     await asyncio.gather(pool.run(work, 0.1, 0), pool.run(work, 0.1, 0))
-    job = asyncio.ensure_future(pool.run(hang))
-    await asyncio.sleep(0.2)
+    job = asyncio.ensure_future(pool.run(hang_marked, tmp_path / "began"))
+    await eventually((tmp_path / "began").exists)
     processes = pool.processes()
     assert len(processes) == 2
     await asyncio.wait_for(pool.close(), 15)
@@ -217,7 +230,7 @@ async def test_kills_cost_no_other_task(make: Callable[..., DecodePool], wanted:
             except ProtocolError:
                 outcomes["killed twice"] += 1
             if rng.random() < 0.3:
-                await asyncio.sleep(0.2)  # let the processes become idle
+                await asyncio.sleep(0.05)  # let the processes become idle
 
     began = time.monotonic()
     await pool.run(work, 0.0, 0, b"")

@@ -92,7 +92,7 @@ async def test_a_worker_gets_no_more_memory_than_a_picture_needs() -> None:
 
 async def test_one_person_leaves_a_converter_for_others() -> None:
     async def nothing() -> AsyncIterator[str | bytes]:
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
         yield b""
 
     transcoders = Transcoders(2)

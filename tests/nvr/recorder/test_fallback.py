@@ -69,7 +69,8 @@ async def test_after_its_trial_the_engine_that_recorded_more_is_kept(
         count = 4 if kept == "native" else 3
         await eventually(lambda: len(engines) == count and state.engine == kept and state.state == "recording", 15)
         if kept == "ffmpeg":
-            await asyncio.sleep(5.0)
+            before = state.counters.frames
+            await eventually(lambda: state.counters.frames > before + 5 * clip.fps, 20)  # longer than the trial
         assert engines == ["native", "native", "ffmpeg", "native"][:count]
         before = state.counters.frames
         await eventually(lambda: state.counters.frames > before + 5, 5)

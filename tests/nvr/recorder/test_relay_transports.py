@@ -159,15 +159,20 @@ async def test_last_words_reach_a_camera_inside_tls(tmp_path: Path) -> None:
             heard.clear()
             closed.clear()
 
-            async def leave(wait: bool = cancelled) -> None:
+            arrived = asyncio.Event()
+
+            async def leave(wait: bool = cancelled, arrived: asyncio.Event = arrived) -> None:
                 async with connected(f"rtsps://{place}/x") as sock:
                     try:
-                        await asyncio.sleep(30 if wait else 0.05)
+                        arrived.set()
+                        await asyncio.Event().wait() if wait else await asyncio.sleep(0.05)
                     finally:
                         sock.send(b"TEARDOWN")
 
             leaving = spawn(leave())
-            await asyncio.sleep(0.4)
+            await arrived.wait()
+            if not cancelled:
+                await leaving
             began = asyncio.get_running_loop().time()
             await end(leaving)
             assert asyncio.get_running_loop().time() - began < 2

@@ -158,7 +158,7 @@ async def test_the_marker_names_a_camera_that_is_being_connected_to(tmp_path: Pa
         asyncio.get_running_loop().call_soon(look)  # other work between two steps
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
-                await asyncio.sleep(10)
+                await asyncio.Event().wait()
         look()
         return "connected"
 

@@ -85,8 +85,7 @@ async def test_an_event_socket_ends(
 async def test_no_event_is_sent_after_the_session_ends(sign_in: SignIn, database: Database) -> None:
     """The session is also checked for each batch: an event right after a sign-out is not sent."""
     client = await sign_in(Role.VIDEO_OFFICER, SCOPE)
-    socket = await client.ws_connect("/api/events")
-    await asyncio.sleep(0.3)
+    socket = await client.ws_connect("/api/events?after=0")
     async with database.session() as session:
         await sign_out(session)
         events.append(session, SystemClock().now(), EventKind.FAULT_OPENED, village="wangjia", camera="wj-01")
@@ -115,9 +114,8 @@ async def test_a_live_socket_ends(
 
 
 async def test_a_village_account_gets_town_events_without_content(sign_in: SignIn, database: Database) -> None:
-    officer = await (await sign_in(Role.VIDEO_OFFICER, SCOPE)).ws_connect("/api/events")
-    patrol = await (await sign_in(Role.PATROL_OFFICER, SCOPE)).ws_connect("/api/events")
-    await asyncio.sleep(0.3)
+    officer = await (await sign_in(Role.VIDEO_OFFICER, SCOPE)).ws_connect("/api/events?after=0")
+    patrol = await (await sign_in(Role.PATROL_OFFICER, SCOPE)).ws_connect("/api/events?after=0")
     async with database.session() as session:
         now = SystemClock().now()
         events.append(session, now, EventKind.PATROL_FINISHED, cameras=2000, faulty=3)

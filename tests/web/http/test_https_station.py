@@ -14,8 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -35,9 +34,11 @@ from core.accounts.permissions import Role
 from core.clock import SystemClock
 from core.host.child_environment import child_environment
 from core.settings import DataSettings, Settings
+from nvr.media.mp4 import fmp4
 from station import database as station_database
 from tests.conftest import ROOT
 from tests.ports import free_ports
+from tests.waiting import wait_until
 from tests.web.browser.pages import FLAGS, grows, state_purpose
 from tests.web.conftest import HEADERS, PASSWORD
 from web.tls.authority import Authority
@@ -74,11 +75,8 @@ def running(command: list[str], log: Path, **options: Any) -> Iterator[subproces
         process.wait(30)
 
 
-def until(true: object, what: Path, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():  # type: ignore[operator]
-        assert time.monotonic() < deadline, what.read_text()[-3000:]
-        time.sleep(0.2)
+def until(true: Callable[[], object], what: Path, seconds: float = 120) -> None:
+    wait_until(true, seconds, lambda: what.read_text()[-3000:])
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +99,12 @@ class Station:
         return ssl.create_default_context(cafile=self.data / "tls" / "ca.crt")
 
 
+def recorded_s(folder: Path) -> float:
+    """Return the seconds of footage that are in files below the folder."""
+    fragments = [f for path in folder.rglob("*.mp4") for f in fmp4.scan(path)]
+    return sum(f.duration for f in fragments) / fmp4.TIMESCALE
+
+
 @contextmanager
 def station(folder: Path, camera: int, name: str, web: str) -> Iterator[Station]:
     """Run `minwang serve` with one recorded camera, two accounts and a certificate of its own authority."""
@@ -117,8 +121,7 @@ def station(folder: Path, camera: int, name: str, web: str) -> Iterator[Station]
     Authority(data).create([], now)
     Authority(data).issue(["localhost", "127.0.0.1"], now)
     with running([sys.executable, "-m", "station", "--config", str(config), "serve"], log):
-        until(lambda: "console at" in log.read_text() and list((data / "video").rglob("*.mp4")), log)
-        time.sleep(5)  # record a few seconds of footage
+        until(lambda: "console at" in log.read_text() and recorded_s(data / "video") >= 4, log)
         yield Station(port, data)
 
 

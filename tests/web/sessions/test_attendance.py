@@ -71,7 +71,8 @@ async def test_live_close_rows_state_the_duration(sign_in: SignIn, database: Dat
     async with live_recorder(database):
         began = asyncio.get_running_loop().time()
         socket = await client.ws_connect(f"/api/live/{await live(client)}")
-        await asyncio.sleep(0.4)
+        for _ in range(20):  # the recorder sends them 20 ms apart
+            await socket.receive(timeout=2)
         await socket.close()
         async with asyncio.timeout(3):
             while not (closed := await audit_rows(database, "live.close")):
@@ -258,7 +259,7 @@ class Gone:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:
         if self.hangs:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         raise StorageError("the database is gone")
         yield
 
