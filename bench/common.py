@@ -25,7 +25,7 @@ class Figure:
     """One measured value; `bar` says what it must reach, `ok` whether it did (None: no bar)."""
 
     name: str
-    value: float
+    value: float | str
     unit: str
     bar: str = ""
     ok: bool = True

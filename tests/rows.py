@@ -35,7 +35,7 @@ def _value(column: sa.Column[Any], number: int) -> Any:
         (key,) = column.foreign_keys
         column = key.column
     if isinstance(column.type, EnumText):
-        members = list(column.type.enum)
+        members = [*column.type.enum.__members__.values()]
         return members[number % len(members)]
     kind = column.type.impl_instance if isinstance(column.type, sa.TypeDecorator) else column.type
     if isinstance(kind, sa.JSON):

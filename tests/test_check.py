@@ -13,8 +13,13 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.mark.parametrize(
     "command",
-    [["ruff", "check", "."], ["ruff", "format", "--check", "."], pytest.param(["mypy"], marks=pytest.mark.long)],
-    ids=["lint", "format", "types"],
+    [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        pytest.param(["mypy"], marks=pytest.mark.long),
+        pytest.param(["mypy", "-p", "bench", "-p", "tests"], marks=pytest.mark.long),
+    ],
+    ids=["lint", "format", "types", "types of tests"],
 )
 def test_check(command: list[str]) -> None:
     done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -191,7 +191,7 @@ def _check(folder: Path, port: int, host: str = "0.0.0.0") -> subprocess.Complet
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MINWANG_")} | {
         "MINWANG_CONFIG": str(settings)
     }
-    command = [sys.executable, ROOT / "docker" / "healthcheck.py"]
+    command = [sys.executable, str(ROOT / "docker" / "healthcheck.py")]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=30)
 
 

@@ -50,7 +50,18 @@ def test_the_wheel_holds_every_module_and_data_file(tmp_path: Path) -> None:
     for name in ["pyproject.toml", "README.md", "LICENSE", *requirements, *files.split()]:
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_bytes((ROOT / name).read_bytes())
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path, copy]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(tmp_path),
+        str(copy),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if "BackendUnavailable" in done.stderr:
         pytest.skip("setuptools is not installed here")

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,7 +99,7 @@ def record(
     )
     rate = summary["bytes"] * 8 / sum(s["recorded_seconds"] for s in summary["streams"].values())
     shutil.rmtree(folder / engine)
-    gaps = Counter[str]()
+    gaps = defaultdict[str, float](float)
     for gap in (g for s in summary["streams"].values() for g in s["gaps"]):
         gaps[gap["cause"]] += gap["seconds"]
     return Cost(

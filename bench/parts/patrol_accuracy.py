@@ -66,7 +66,8 @@ class AccuracyPlan:
 
     def building_sites(self) -> list[Place]:
         """Return places at which much changes that is no fault."""
-        return [Site(s) for s in range(UNSEEN_SITE if self.unseen else 0, 100)][: self.sites]
+        first = UNSEEN_SITE if self.unseen else 0
+        return [Site(s) for s in range(first, first + min(self.sites, 100 - first))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,7 @@ def clip_file(seed: int, gops: int = 8) -> tuple[bytes, Keyframe]:
     view = scene.Street(seed, (704, 576))
     clip = encode([view.frame(i / 40, i) for i in range(gops)], fps=1, gop=1, crf=24)
     frames = keyframes(clip)
-    video = VideoFormat.from_sets(clip.codec, clip.parameter_sets)
+    video = VideoFormat.from_sets(VideoCodec(clip.codec), clip.parameter_sets)
     out, index = fmp4.init_segment(video), []
     for i, frame in enumerate(frames):
         fragment = fmp4.moof(i + 1, i * 180_000, [180_000], [len(frame.data)], True) + frame.data

@@ -28,7 +28,7 @@ from bench.common import Figure
 from bench.parts.search_words import drawn_garments
 from nvr.playback.pictures import Picture
 from search.analysis import pipeline
-from search.analysis.colours import ANY_COLOUR, WhiteBalance, strongest, strongest_unjudged
+from search.analysis.colours import ANY_COLOUR, ColourNames, WhiteBalance, strongest, strongest_unjudged
 from search.analysis.description import crop
 from search.analysis.detectors.base import Detection
 from search.analysis.infrared import InfraredState
@@ -282,7 +282,7 @@ def fit_colours(footage: Path) -> dict[str, list[tuple[float, float]]]:
     says little about a colour and would keep most garments of it from being found.
     """
     seen: dict[str, dict[int, dict[str, bool]]] = defaultdict(lambda: defaultdict(dict))
-    named = [
+    named: list[tuple[str, ColourNames, tuple[str, ...]]] = [
         (f"garment {g.shade}", strongest_unjudged(g.sums), (g.name,)) for g in drawn_garments(range(0, DRAWN_LIGHTS, 2))
     ]
     for r, track in _tracks(footage, SET_CLIPS, SET_LIGHTS):

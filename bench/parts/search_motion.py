@@ -194,13 +194,13 @@ async def _search(frames: Sequence[Keyframe], seconds: int) -> tuple[float, int]
         await asyncio.gather(*(pool.run(motion_search.find_motion, warm, mask) for _ in range(2)))
         began, found = time.perf_counter(), list[motion_search.MotionSpan]()
         async for progress in motion_search.search(
-            _Archive(frames),
+            _Archive(frames),  # type: ignore[arg-type]
             pool,
             "c/main",
             start,
             start + seconds * 1_000_000,
             mask,
-            2,  # type: ignore[arg-type]
+            2,
         ):
             found = motion_search.joined(found, progress.found)
         return time.perf_counter() - began, len(found)

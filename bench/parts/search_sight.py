@@ -20,6 +20,7 @@ from core.settings import SearchSettings
 from nvr.archive.reader import Keyframe
 from nvr.media.codec.parameter_sets import VideoFormat
 from nvr.playback.pictures import Picture
+from nvr.rtsp.sdp import VideoCodec
 from search.analysis import pipeline
 from search.analysis.pipeline import AnalysisCounts, AnalysisState
 from search.analysis.riders import DetectedObject, objects_of
@@ -196,7 +197,7 @@ def _d1(picture: Picture, rng: np.random.Generator) -> Picture:
 
 def coded(clip: LoopClip) -> list[Keyframe]:
     """Return the clip's keyframes as the archive returns them, two seconds apart, each with the size of its GOP."""
-    configuration = VideoFormat.from_sets(clip.codec, clip.parameter_sets).configuration()
+    configuration = VideoFormat.from_sets(VideoCodec(clip.codec), clip.parameter_sets).configuration()
     sizes = [sum(len(n) + 4 for n in unit) for unit in clip.units]
     ends = [*clip.keyframes[1:], len(sizes)]
     return [

@@ -304,7 +304,7 @@ def likeness(folder: Path, quick: bool) -> list[Figure]:
     start = FIRST_MS * 1000 + 12 * DAY_US + 10 * 3_600_000_000
     villages = Query(start_us=start, end_us=start + 5 * 3_600_000_000, cameras=frozenset(range(204)))
     similar(store, target, 2, Query(), 50)
-    whole, narrow = [], []
+    whole, narrow = list[float](), list[float]()
     for _ in range(3 if quick else 10):
         for query, took in ((Query(), whole), (villages, narrow)):
             began = time.perf_counter()
@@ -343,7 +343,7 @@ def _vectors(store: SightingStore, name: str, rng: np.random.Generator) -> None:
     place = store.day_dir(name)
     with sqlite3.connect(place / "rows.db") as connection:
         numbers = np.fromiter((r[0] for r in connection.execute("SELECT id FROM sighting ORDER BY id")), np.int64)
-    append(place, 2, "bench@1", [int(numbers[0])], np.ones((1, DIMENSION), np.float32) / 16)
+    append(place, 2, "bench@1", [int(numbers[0])], np.full((1, DIMENSION), 1 / 16, np.float32))
     for kind, body in (
         ("ids", numbers.tobytes()),
         ("bits", rng.integers(0, 256, (len(numbers), 32), np.uint8).tobytes()),

@@ -204,7 +204,7 @@ def process_inspection(
         camera.weather_at = now
     found_here = set(verdict.found) - suppressed
     decided = state_machine.resolve_explained(found_here, verdict.unknown | (suppressed & set(verdict.found)))
-    opened = []
+    opened = list[str]()
     pooled = _pooled(camera, now, decided)
     for name in PICTURE_FAMILIES:
         found, state = decided[name], camera.fault_states[name]

@@ -17,6 +17,7 @@ from core.audit import audit_trail
 from core.clock import ManualClock
 from core.database import Database
 from core.events import Event
+from search.query.find import find
 from search.store import Sighting, SightingStore
 from tests.cases.subjects import active_subject, all_alerts, matcher_of, write_sighting
 
@@ -82,7 +83,6 @@ async def test_a_look_back_waits_for_the_matcher_and_is_extended(
     assert await asked() == (clock.now() - timedelta(hours=3), None)
     matcher = matcher_of(database, clock, days)  # the matcher is running again
     looked: list[int] = []
-    find = look_back.find
 
     def counted(*args: Any) -> list[Sighting]:
         rows = find(*args)

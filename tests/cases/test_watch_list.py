@@ -57,7 +57,7 @@ def test_the_class_must_match() -> None:
         ("red", "blue", {"upper": BLACK, "upper2": RED, "lower": BLACK, "lower2": BLUE}, False),
     ],
 )
-def test_the_colours_must_match(upper: str | None, lower: str | None, seen: dict[str, int], match: bool) -> None:
+def test_the_colours_must_match(upper: str | None, lower: str | None, seen: dict[str, Any], match: bool) -> None:
     assert fits(subject(upper=upper, lower=lower), **seen) == match
 
 

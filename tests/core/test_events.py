@@ -20,7 +20,7 @@ from nvr.tables import VolumeState
 from web.api.patrol import FaultPicture
 
 WRITERS, TRANSACTIONS = 20, 25
-END = "test.end"
+END = EventKind.PATROL_FINISHED
 
 
 async def _write(database: Database, number: int, rng: random.Random) -> None:
@@ -29,7 +29,7 @@ async def _write(database: Database, number: int, rng: random.Random) -> None:
     for turn in range(TRANSACTIONS):
         try:
             async with database.session() as session:
-                events.append(session, now, "test.one", writer=number, turn=turn)
+                events.append(session, now, EventKind.FAULT_OPENED, writer=number, turn=turn)
                 if rng.random() < 0.8:
                     await session.flush()
                     await asyncio.sleep(rng.random() * 0.02)
@@ -86,7 +86,7 @@ async def test_a_long_transaction_holds_up_readers_and_no_writer(postgresql_data
 
     async def slow() -> None:
         async with postgresql_database.session() as session:
-            events.append(session, SystemClock().now(), "test.slow")
+            events.append(session, SystemClock().now(), EventKind.FAULT_OPENED)
             await session.flush()
             began.set()
             await go.wait()
@@ -96,7 +96,7 @@ async def test_a_long_transaction_holds_up_readers_and_no_writer(postgresql_data
     start = time.monotonic()
     for number in range(20):
         async with postgresql_database.session() as session:
-            events.append(session, SystemClock().now(), "test.quick", number=number)
+            events.append(session, SystemClock().now(), EventKind.FAULT_CLOSED, number=number)
     assert time.monotonic() - start < 2
     async with postgresql_database.reading() as session:
         assert await events.read_after(session, 0) == []
@@ -108,7 +108,7 @@ async def test_a_long_transaction_holds_up_readers_and_no_writer(postgresql_data
     assert await starting == 21
     async with postgresql_database.reading() as session:
         kinds = [e.kind for e in await events.read_after(session, 0)]
-    assert kinds == ["test.slow"] + ["test.quick"] * 20
+    assert kinds == [EventKind.FAULT_OPENED] + [EventKind.FAULT_CLOSED] * 20
 
 
 async def _started(database: Database) -> int:
@@ -120,7 +120,7 @@ async def test_ids_that_were_taken_back_hold_up_nobody(postgresql_database: Data
     for failing in (True, True, False):
         try:
             async with postgresql_database.session() as session:
-                events.append(session, SystemClock().now(), "test.event")
+                events.append(session, SystemClock().now(), EventKind.FAULT_OPENED)
                 await session.flush()
                 if failing:
                     raise ZeroDivisionError

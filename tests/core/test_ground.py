@@ -22,6 +22,7 @@ from core import events, logs
 from core.clock import ManualClock, from_microseconds, parse_time, to_microseconds
 from core.database import Database
 from core.errors import SecretError
+from core.events import EventKind
 from core.secrets import Vault
 
 
@@ -121,7 +122,7 @@ async def test_manual_clock_wakes_sleepers_in_order() -> None:
 async def test_events_are_tailed_in_order_from_a_position(database: Database, clock: ManualClock) -> None:
     async with database.session() as session:
         for i in range(5):
-            events.append(session, clock.now(), "test.made", camera=f"c{i}", n=i)
+            events.append(session, clock.now(), EventKind.FAULT_OPENED, camera=f"c{i}", n=i)
     seen = []
     async for row in events.tail(database, clock, 2):
         seen.append(row.data["n"])
@@ -133,7 +134,7 @@ async def test_events_are_tailed_in_order_from_a_position(database: Database, cl
 async def test_an_event_vanishes_with_its_transaction(database: Database, clock: ManualClock) -> None:
     async def fail() -> None:
         async with database.session() as session:
-            events.append(session, clock.now(), "test.made")
+            events.append(session, clock.now(), EventKind.FAULT_OPENED)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -160,7 +161,7 @@ def test_every_column_that_is_not_obvious_has_a_comment() -> None:
 async def test_naive_datetimes_are_refused_by_the_column(database: Database) -> None:
     with pytest.raises(Exception, match="time zone"):
         async with database.session() as session:
-            events.append(session, datetime(2026, 1, 1), "x.y")
+            events.append(session, datetime(2026, 1, 1), EventKind.FAULT_OPENED)
 
 
 def test_who_sends_no_http_fills_no_log(capsys: pytest.CaptureFixture[str]) -> None:

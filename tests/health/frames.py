@@ -6,6 +6,7 @@ from cameras.virtual import scene
 from cameras.virtual.clip import Frame, LoopClip, encode
 from nvr.archive.reader import Keyframe
 from nvr.media.codec.parameter_sets import VideoFormat
+from nvr.rtsp.sdp import VideoCodec
 
 TOWN = """
 town: t
@@ -16,7 +17,7 @@ cameras: [{id: cam, name: c, village: v, streams: {main: {url: "rtsp://127.0.0.1
 
 def keyframes(clip: LoopClip, step_seconds: float = 2.0) -> list[Keyframe]:
     """Return the clip's keyframes in the archive's format."""
-    configuration = VideoFormat.from_sets(clip.codec, clip.parameter_sets).configuration()
+    configuration = VideoFormat.from_sets(VideoCodec(clip.codec), clip.parameter_sets).configuration()
     frames = []
     for i, index in enumerate(clip.keyframes):
         nals: dict[int, bytearray] = {}

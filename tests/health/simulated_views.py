@@ -252,10 +252,10 @@ def drawn(seed: int) -> list[Light]:
         x += wide
     for _ in range(int(rng.integers(1, 4))):
         cx, cy, r = int(rng.uniform(0, w)), int(rng.uniform(0.2, 0.5) * h), int(rng.uniform(30, 70))
-        leaves = sum(
-            cv2.resize(rng.uniform(-1, 1, (2**k, 2**k)).astype(np.float32), (2 * r, 2 * r)) / 1.4**k
-            for k in range(2, 7)
-        )
+        leaves = np.zeros((2 * r, 2 * r), np.float32)
+        for k in range(2, 7):
+            noise = cv2.resize(rng.uniform(-1, 1, (2**k, 2**k)).astype(np.float32), (2 * r, 2 * r))
+            leaves += np.asarray(noise, np.float32) / np.float32(1.4**k)
         for dy in range(2 * r):
             for dx in range(2 * r):
                 y2, x2 = cy - r + dy, cx - r + dx

@@ -71,7 +71,7 @@ def apply_fault(name: str, severity: int, picture: Image, rng: np.random.Generat
                     1.0,
                     -1,
                 )
-            mask = cv2.GaussianBlur(mask, (0, 0), 8)[..., None]
+            mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), 8), np.float32)[..., None]
             made = picture * (1 - mask) + out * mask
         case "cast":
             strength = (14, 26, 45)[s]
@@ -150,7 +150,7 @@ def _covered(picture: Image, share: float, rng: np.random.Generator, green: bool
         edge = int(share * H)
         mask[:edge] = 1
         mask = mask[::-1].copy() if side == 3 else mask
-    mask = cv2.GaussianBlur(mask, (0, 0), 9)[..., None]
+    mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), 9), np.float32)[..., None]
     brightness = float(picture.mean()) * 0.6
     colour = np.array([0.4, 1.0, 0.5] if green else [0.8, 0.85, 1.0]) * brightness
     cover = colour * (0.85 + 0.3 * _soft(rng, 3)[..., None])

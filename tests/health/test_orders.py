@@ -118,7 +118,7 @@ async def test_a_recurring_fault_reopens_its_order(session: AsyncSession, clock:
     (order,) = await create(session, [found], clock.now(), "x", SHANGHAI)
     await move(session, order.id, OrderState.VERIFYING, clock.now(), "x")
     clock.advance(1800)
-    found.facts = {"votes": [[clock.now().timestamp(), True, "day"]]}
+    found.facts = {"votes": [(clock.now().timestamp(), True, "day")]}
     assert await verify_and_remind(session, clock.now()) == [order]
     assert (order.state, order.reopened, order.repaired_at) == ("working", 1, None)
 

@@ -91,7 +91,7 @@ def _smear(picture: Image, s: int, rng: np.random.Generator, live: np.random.Gen
     mask = np.zeros((H, W), np.float32)
     top = int(rng.uniform(0.1, 0.9) * (H - tall))
     cv2.fillPoly(mask, [np.array([[0, top + 40], [W, top - 40], [W, top + tall - 40], [0, top + tall + 40]])], 1.0)
-    mask = cv2.GaussianBlur(mask, (0, 0), 12)[..., None]
+    mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), 12), np.float32)[..., None]
     return picture * (1 - mask) + smeared * mask + live.normal(0, 1.5, picture.shape)
 
 
@@ -162,7 +162,7 @@ def _hand(picture: Image, s: int, rng: np.random.Generator, live: np.random.Gene
     cv2.ellipse(
         mask, (int(x), int(y)), (int(wide / 1.6), int(tall / 1.3)), float(rng.uniform(-25, 25)), 0, 360, 1.0, -1
     )
-    mask = cv2.GaussianBlur(mask, (0, 0), 5)[..., None]
+    mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), 5), np.float32)[..., None]
     grain = cv2.GaussianBlur(rng.normal(0, 30, (H, W)).astype(np.float32), (0, 0), 9)[..., None]
     skin = np.array([0.55, 0.7, 1.0]) * (float(picture.mean()) * 0.8 + 10) + grain
     return picture * (1 - mask) + skin * mask + live.normal(0, 1.5, picture.shape)

@@ -24,9 +24,10 @@ class Mutant:
 
 def executed_lines(tree: ast.Module, line: int) -> range | None:
     """Return the lines of the innermost statement of a function at `line`; None outside of functions."""
-    innermost, node = None, tree
+    innermost: range | None = None
+    node: ast.AST = tree
     inside = False
-    while node is not None:
+    while True:
         children = [c for c in ast.walk(node) if c is not node and isinstance(c, ast.stmt | ast.ExceptHandler)]
         first = next((c for c in children if _first_line(c) <= line <= (c.end_lineno or c.lineno)), None)
         if first is None:
@@ -37,7 +38,8 @@ def executed_lines(tree: ast.Module, line: int) -> range | None:
         if is_function and line in header and not inside:
             return None
         inside = inside or is_function
-        innermost, node = header if line in header else range(first.lineno, (first.end_lineno or 0) + 1), first
+        innermost = header if line in header else range(first.lineno, (first.end_lineno or 0) + 1)
+        node = first
     return innermost if inside else None
 
 

@@ -17,6 +17,7 @@ from nvr.media.codec.nal_units import NalRole, is_key_type, nal_type, role_of
 from nvr.media.mp4 import fmp4
 from nvr.media.pictures.depacketizer import Depacketizer
 from nvr.media.samples import FragmentSamples, StreamCounters
+from nvr.rtsp.sdp import VideoCodec
 
 STEP = 3600  # 25 pictures a second at 90 kHz
 Unit = list[bytes]  # NAL units of a picture, parameter sets first
@@ -231,7 +232,7 @@ def assemble(
     """Run the packets through the packet-by-packet depacketizer, flushed at intervals as a poll loop does."""
     runs: list[FragmentSamples] = []
     counters = StreamCounters()
-    depacketizer = Depacketizer(codec, sets or [], counters, runs.append)
+    depacketizer = Depacketizer(VideoCodec(codec), sets or [], counters, runs.append)
     for i, p in enumerate(packets):
         view = memoryview(p.payload)
         depacketizer.push(view, 0, len(view), p.seq, p.ts & 0xFFFFFFFF, 0x80 if p.marker else 0)

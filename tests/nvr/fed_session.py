@@ -15,7 +15,7 @@ from nvr.recorder.native_session import NativeSession
 from nvr.recorder.poll_loop import PollLoop
 from nvr.rtsp.camera_socket import TICK_SECONDS, ReadSchedule
 from nvr.rtsp.client import RtspSession
-from nvr.rtsp.sdp import AudioTrack, VideoTrack
+from nvr.rtsp.sdp import AudioTrack, VideoCodec, VideoTrack
 from tests.nvr.camera_clock import ORIGIN_US
 from tests.nvr.camera_streams import Packet
 from tests.nvr.memory_recording import Recording
@@ -83,7 +83,7 @@ class FedSession:
         self.recording = recording or Recording(segment_seconds=3600)
         self.wire = FakeSocket()
         self.now = began
-        track = VideoTrack(codec, 96, "rtsp://h/t", [], None)
+        track = VideoTrack(VideoCodec(codec), 96, "rtsp://h/t", [], None)
         rtsp = RtspSession(cast(Any, self.wire), "rtsp://h/", track, "1", 60, "OPTIONS", 0, b"", Authenticator(None), 1)
         rtsp.audio = audio
         if audio is not None:

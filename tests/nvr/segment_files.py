@@ -13,7 +13,7 @@ from nvr.archive.reader import LocatedGop
 from nvr.media.codec.parameter_sets import VideoFormat
 from nvr.media.mp4 import audio_boxes, fmp4, gop_index
 from nvr.media.samples import AudioRun
-from nvr.rtsp.sdp import AudioCodec, AudioTrack
+from nvr.rtsp.sdp import AudioCodec, AudioTrack, VideoCodec
 from tests.conftest import street_clip
 
 BEGIN_US = 1_795_249_805_000_000
@@ -27,7 +27,7 @@ def street_pictures(codec: str = "h264", size: tuple[int, int] = (64, 48)) -> Lo
 
 
 def video_format(clip: LoopClip) -> VideoFormat:
-    return VideoFormat.from_sets(clip.codec, list(clip.parameter_sets))
+    return VideoFormat.from_sets(VideoCodec(clip.codec), list(clip.parameter_sets))
 
 
 def write_segment(

@@ -34,7 +34,7 @@ class Camera:
         self.choice = EngineChoice(0.0)
         self.now = 0.0
 
-    def sessions(self, count: int, **can: bool) -> list[str]:
+    def sessions(self, count: int, **can: bool) -> list[EngineKind]:
         """Return the engines of the next sessions."""
         seen = []
         for _ in range(count):
@@ -132,7 +132,7 @@ def test_without_ffmpeg_or_in_general_trouble_native_goes_on() -> None:
         max_size=40,
     )
 )
-def test_no_engine_is_left_without_a_way_back(sessions: list[tuple[str, float, float]]) -> None:
+def test_no_engine_is_left_without_a_way_back(sessions: list[tuple[EngineKind, float, float]]) -> None:
     choice, now = EngineChoice(0.0), 0.0
     for engine, elapsed, recorded in sessions:
         choice.choose(now)

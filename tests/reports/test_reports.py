@@ -6,6 +6,7 @@ import re
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -128,7 +129,7 @@ async def test_a_moved_camera_counts_for_its_former_village(database: Database) 
     """In all figures of the month, whenever the report is made."""
     reports, _, clock = await _october(database)
     async with database.session() as session:
-        outage = {
+        outage: dict[str, Any] = {
             "severity": 1,
             "first_seen": clock.now() - timedelta(days=5),
             "closed_at": clock.now() - timedelta(days=4),

@@ -161,7 +161,7 @@ def test_status_of_a_station(tmp_path: Path) -> None:
             facts: dict[str, Any] = json.loads(minwang("status", "--json", cwd=tmp_path).stdout)
             return facts if facts["workers"][1]["restarts"] else None
 
-        facts = wait_until(restarted)
+        facts = wait_until(restarted) or {}
         assert facts["workers"][1]["restarts"] == 1 and "status -9" in facts["workers"][1]["last_end"]
         assert psutil.pid_exists(process.pid)
     after = json.loads(minwang("status", "--json", cwd=tmp_path).stdout)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from aiohttp import web
@@ -24,7 +24,7 @@ from web.http import connection_limits
 from web.services import SERVICES
 
 PASSWORD = "a long password"
-Client = TestClient  # type: ignore[type-arg]
+Client: TypeAlias = TestClient[web.Request, web.Application]
 SignIn = Callable[..., Awaitable[Client]]
 HEADERS = {"X-Minwang": "1"}
 

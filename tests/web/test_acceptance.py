@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from cameras.records import AcceptanceFacts
 from cameras.registry import acceptance
 from cameras.registry.inventory_merge import Difference
 from cameras.registry.rows import change_camera
@@ -26,7 +27,7 @@ from tests.web.calls import audit_rows, post, services_of
 from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
 
 NOW = SystemClock().now()
-CHECKED = {
+CHECKED: AcceptanceFacts = {
     "places": list(acceptance.PROHIBITED_PLACES),
     "masks": "none_needed",
     "picture": "p.jpg",
@@ -96,7 +97,8 @@ async def test_a_change_after_the_proposal_needs_a_new_proposal(
         if change == "responsible":
             camera.profile = camera.profile | {"responsible": "李村长"}
         else:
-            acceptance.store_facts(session, camera, {change: "in_camera"}, NOW, "somebody")
+            changed: AcceptanceFacts = {"masks": "in_camera"} if change == "masks" else {"sign_sha256": "in_camera"}
+            acceptance.store_facts(session, camera, changed, NOW, "somebody")
     assert (await candidate(second))["proposed_by"] is None
     assert (await post(second, "/api/onboarding/accept", BODY))["lacking"] == {"wj-01": ["proposal"]}
     await post(second, "/api/onboarding/propose", BODY)
@@ -139,7 +141,7 @@ async def test_one_person_cannot_sign_twice(database: Database, officers: tuple[
 
 async def test_missing_facts_are_reported_before_signing(officers: tuple[Client, Client], database: Database) -> None:
     async with database.session() as session:
-        (await session.get_one(Camera, "wj-01")).acceptance = {**CHECKED, "sign_photo": None}
+        (await session.get_one(Camera, "wj-01")).acceptance = {**CHECKED, "sign_photo": None}  # type: ignore[assignment]
     for path in ("propose", "accept"):
         assert (await post(officers[0], f"/api/onboarding/{path}", BODY))["lacking"] == {"wj-01": ["sign_photo"]}
 
@@ -166,7 +168,8 @@ def new_pictures(client: Client) -> None:
     async def jpeg(*_: Any) -> bytes:
         return b"picture %d" % next(count)
 
-    found.reader.latest_keyframes, found.snapshots.jpeg = latest, jpeg
+    found.reader.latest_keyframes = latest  # type: ignore[assignment]
+    found.snapshots.jpeg = jpeg  # type: ignore[assignment]
 
 
 async def test_a_picture_is_taken_on_demand_and_for_a_purpose(

@@ -16,6 +16,7 @@ from core.accounts.permissions import GRANTS, Permission, Role
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.errors import NotFoundError
+from core.events import EventKind
 from health.tables import WorkOrder
 from health.vocabulary import FaultFamily, FaultOutcome, FaultStatus, OrderState, OrderStep, ReviewAnswer
 from nvr.tables import GapCause
@@ -207,7 +208,7 @@ async def test_live_tickets_are_single_use_and_personal(sign_in: SignIn) -> None
 async def test_events_arrive_by_scope_and_resume(sign_in: SignIn, database: Database) -> None:
     clock = SystemClock()
 
-    async def announce(kind: str, village: str) -> None:
+    async def announce(kind: EventKind, village: str) -> None:
         async with database.session() as session:
             events.append(session, clock.now(), kind, village=village, camera="c")
 
@@ -218,7 +219,11 @@ async def test_events_arrive_by_scope_and_resume(sign_in: SignIn, database: Data
     async with database.reading() as session:
         start = f"/api/events?after={await events.last_id(session)}"
     mine, his = await officer.ws_connect(start), await patrol.ws_connect(start)
-    for kind, village in (("fault.opened", "wangjia"), ("alert.dispatched", "xidian"), ("alert.dispatched", "wangjia")):
+    for kind, village in (
+        (EventKind.FAULT_OPENED, "wangjia"),
+        (EventKind.ALERT_DISPATCHED, "xidian"),
+        (EventKind.ALERT_DISPATCHED, "wangjia"),
+    ):
         await announce(kind, village)
     assert await texts(mine, 3) == ["fault.opened", "alert.dispatched", "alert.dispatched"]
     assert await texts(his, 1) == ["alert.dispatched"]  # neither the fault nor the other village's alert
@@ -233,7 +238,7 @@ async def test_events_arrive_by_scope_and_resume(sign_in: SignIn, database: Data
     received = asyncio.ensure_future(texts(ahead, 1))
 
     async def has_arrived() -> bool:
-        await announce("alert.dispatched", "wangjia")  # the first ones may come before the socket follows
+        await announce(EventKind.ALERT_DISPATCHED, "wangjia")  # the first ones may come before the socket follows
         return received.done()
 
     await eventually(has_arrived)

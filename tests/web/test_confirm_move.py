@@ -12,6 +12,7 @@ from playwright.async_api import async_playwright, expect
 from sqlalchemy import select
 
 from cameras.registry import findings
+from cameras.states import FindingKind
 from cameras.tables import Camera, DeviceSeen
 from core.accounts.permissions import Role
 from core.audit.audit_trail import AuditRow
@@ -53,10 +54,10 @@ async def moved(database: Database, camera: str, address: str, *, followed: bool
                 last_seen=now,
             )
         )
-        await findings.open_or_update(session, now, "moved", findings.FindingSubject.of(row), **told)
+        await findings.open_or_update(session, now, FindingKind.MOVED, findings.FindingSubject.of(row), **told)
 
 
-async def state(database: Database, camera: str) -> tuple[str | None, list[str], list[str]]:
+async def state(database: Database, camera: str) -> tuple[str | None, list[FindingKind], list[str]]:
     """Return the camera's address, its open findings, and the reasons in the audit trail."""
     async with database.reading() as session:
         row = await session.get_one(Camera, camera)

@@ -36,9 +36,8 @@ async def orders(sign_in: SignIn, database: Database, station_settings: Settings
     )
     async with database.session() as session:
         camera = await session.get_one(Camera, "wj-01")
-        camera.profile = {
-            **camera.profile,
-            "masks": [[[0, 0], [0.5, 0], [0.5, 1], [0, 1]]],
+        camera.profile = camera.profile | {
+            "masks": [[(0, 0), (0.5, 0), (0.5, 1), (0, 1)]],
             "site": "pole 7 at the bridge",
         }
         for vendor in ("Ning Hai", "Other"):
@@ -104,7 +103,11 @@ async def test_steps_photo_and_still(sign_in: SignIn, orders: dict[str, int], da
     refused = await client.post(f"{mine}/photo", data=b"PK\x03\x04 no picture", headers=HEADERS)
     assert refused.status == 400
     still = cv2.imdecode(np.frombuffer(await (await client.get(f"{mine}/still")).read(), np.uint8), 1)
-    assert still.shape[1] == WIDTH and still[:, : WIDTH // 2 - 4].max() < 40 < 150 < still[:, WIDTH // 2 + 4 :].min()
+    assert (
+        still is not None
+        and still.shape[1] == WIDTH
+        and still[:, : WIDTH // 2 - 4].max() < 40 < 150 < still[:, WIDTH // 2 + 4 :].min()
+    )
     officer = await sign_in(Role.VIDEO_OFFICER)
     file = await (await officer.get(f"/api/orders/{orders['Ning Hai']}")).json()
     assert file["photos"] == [kept["photo"]] and file["order"]["state"] == "verifying" and file["order"]["cost"] == 120

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cameras.records import AcceptanceFacts
 from cameras.registry import acceptance
 from cameras.tables import Camera
 from cases.tables import Alert, AlertState
@@ -18,7 +19,7 @@ from tests.web.sessions.test_footage_grants import NOW, Town, town
 __all__ = ["town"]
 
 ALERT, PHOTO, ACCEPTANCE = "/api/alerts/1/thumbnail", "/api/orders/1/photos/1", "/api/cameras/wj-01/acceptance/picture"
-FACTS = {
+FACTS: AcceptanceFacts = {
     "places": list(acceptance.PROHIBITED_PLACES),
     "masks": "none_needed",
     "picture_sha256": "1",
@@ -36,7 +37,7 @@ async def proposal(town: Town) -> None:
     """Another person has proposed the acceptance of wj-01 and taken its picture."""
     async with town.database.session() as session:
         camera = await session.get_one(Camera, "wj-01")
-        camera.acceptance = {**(camera.acceptance or {}), **FACTS, "picture_by": "zhang"}
+        camera.acceptance = (camera.acceptance or AcceptanceFacts()) | FACTS | AcceptanceFacts(picture_by="zhang")
         camera.profile = camera.profile | {"legal_class": "7.1", "responsible": "王村长"}
         await acceptance.propose(session, camera, NOW, "zhang")
 

@@ -8,11 +8,11 @@ from lxml import etree
 from cameras.onvif.soap import Node
 from cameras.tables import Camera
 from core.accounts.permissions import Role
+from core.audit import audit_trail
 from core.database import Database
 from core.errors import StorageError
 from tests.web.calls import audit_rows, services_of
 from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
-from web.api import ptz as api
 
 COMMANDS = {"move": {"pan": 0.5}, "stop": {}, "home": {}, "preset": {"token": "1"}, "keep": {"name": "gate"}}
 
@@ -54,7 +54,7 @@ async def test_refused_ptz_control_writes_no_row_and_moves_nothing(
         raise StorageError("no row")
 
     with monkeypatch.context() as m:
-        m.setattr(api.audit_trail, "record", fails)
+        m.setattr(audit_trail, "record", fails)
         assert (await client.post("/api/cameras/wj-01/ptz/stop", headers=HEADERS)).status == 503
     assert told == []
     reply = await client.post("/api/cameras/wj-01/ptz/stop", headers=HEADERS)

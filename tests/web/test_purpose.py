@@ -17,7 +17,7 @@ from nvr.archive.reader import Keyframe
 from tests.web.calls import audit_rows, services_of
 from tests.web.conftest import HEADERS, Client, SignIn
 
-VIEW_REQUESTS = (
+VIEW_REQUESTS: tuple[tuple[str, str, dict[str, str] | None], ...] = (
     ("POST", "/api/live/ticket", {"camera": "wj-01"}),
     ("GET", "/api/cameras/wj-01/snapshot", None),
     ("GET", "/api/patrol/review", None),
@@ -41,8 +41,8 @@ def pictures(client: Client) -> None:
     async def jpeg(*_: Any) -> bytes:
         return b"jpeg"
 
-    services.reader.latest_keyframes = latest
-    services.snapshots.jpeg = jpeg
+    services.reader.latest_keyframes = latest  # type: ignore[assignment]
+    services.snapshots.jpeg = jpeg  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize(("method", "path", "body"), VIEW_REQUESTS)

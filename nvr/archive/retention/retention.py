@@ -95,8 +95,8 @@ class Retention:
         self.guard = guard or RetentionClock(database, clock, settings.main_days)
         # Valid until the first pass.
         self.guard.shortest_days = min(self.guard.shortest_days, settings.main_days, settings.sub_days)
-        self.measure_free = free_space.free_bytes
-        self.measure_inodes = free_space.inodes
+        self.measure_free: Callable[[Path], int] = free_space.free_bytes
+        self.measure_inodes: Callable[[Path], tuple[int, int] | None] = free_space.inodes
         self._calls = DiskCalls(DISK_CALL_TIMEOUT_S)
         self._refusing: dict[int, str] = {}  # volumes that refuse to delete their files, with the last error
 

@@ -9,6 +9,8 @@ from sqlalchemy import insert, select
 
 from cameras.discovery import unknown_devices, ws_discovery
 from cameras.registry import findings
+from cameras.registry.findings import FindingSubject
+from cameras.states import FindingKind
 from cameras.tables import DeviceSeen
 from cameras.virtual.clip import LoopClip
 from core.clock import SystemClock
@@ -109,8 +111,10 @@ async def test_strangers_are_forgotten(village: VirtualVillage, clip: LoopClip) 
     rows += [row("10.4.0.1:80", old, "known", "v-2")]
     async with village.database.session() as session:
         await session.execute(insert(DeviceSeen), rows)
-        await findings.open_or_update(session, now, "clone", findings.FindingSubject(None, "10.1.1.1:80", None))
-        await findings.open_or_update(session, now, "unknown_device", findings.FindingSubject(None, "10.2.0.1:1", None))
+        await findings.open_or_update(session, now, FindingKind.CLONE, FindingSubject(None, "10.1.1.1:80", None))
+        await findings.open_or_update(
+            session, now, FindingKind.UNKNOWN_DEVICE, FindingSubject(None, "10.2.0.1:1", None)
+        )
     async with village.database.session() as session:
         gone = await unknown_devices.delete_expired(session, now)
         left = set(await session.scalars(select(DeviceSeen.address)))

@@ -17,6 +17,7 @@ from cameras.onvif import media, soap
 from cameras.onvif.device import DeviceInformation
 from cameras.onvif.media import Profile
 from cameras.registry import history
+from cameras.states import AuthMode, MatchKind, StreamKind
 from cameras.tables import Camera, CameraChange, Credential, DeviceSeen, Finding
 from cameras.tables import Village as VillageRow
 from cameras.virtual.clip import LoopClip
@@ -26,6 +27,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.errors import ConflictError, NotFoundError
 from health.checks import checklist
+from health.checks.checklist import Item
 from tests.cameras.virtual_village import (
     LOCKING,
     LOGIN,
@@ -103,12 +105,12 @@ async def test_a_move_that_may_be_a_relay_is_confirmed_by_a_person_first(
         if why == "outside_subnets":
             (await session.get_one(VillageRow, "v")).subnets = [f"{NET}.0/30"]
         elif why == "no_digest":
-            (await session.get_one(Camera, "v-1")).auth_mode = "wsse"
+            (await session.get_one(Camera, "v-1")).auth_mode = AuthMode.WSSE
     await village.start(
         [(9, 1, PLAIN), (2, 2, PLAIN), *([(1, 5, PLAIN)] if why == "old_address_answers" else [])], clip
     )
     for _ in range(2):
-        assert (await village.survey_counts())["moved"] == 1
+        assert (await village.survey_counts())[MatchKind.MOVED] == 1
     assert (await village.camera("v-1")).address == f"{NET}.1:{PORTS[0]}"
     assert ("moved", "v-1") in await village.findings()
     async with village.database.reading() as session:
@@ -153,7 +155,10 @@ async def test_a_refused_credential_is_told_and_used_no_more(village: VirtualVil
     async with village.database.reading() as session:
         listed = (await checklist.checklists(session, [refused], SystemClock().now()))["v-1"]
     told = {i.name: (i.state, i.detail) for i in listed}
-    assert told["reachable"] == ("ok", "") and told["credential"] == ("failed", "refused")  # it answered with a refusal
+    assert told[Item.REACHABLE] == ("ok", "") and told[Item.CREDENTIAL] == (
+        "failed",
+        "refused",
+    )  # it answered with a refusal
 
 
 async def test_an_open_door_is_a_finding_until_it_is_shut(village: VirtualVillage, clip: LoopClip) -> None:
@@ -261,9 +266,11 @@ def test_main_and_sub_are_one_channel(told: list[tuple[int, tuple[int, int], str
     profiles = [_profile(n, *size, source=sources, codec=codec) for n, size, codec in told]
     found = select_streams(profiles)
     channels = {str(p.stream_url).partition("channel=")[2].partition("&")[0] for p in found.values()}
-    assert len(channels) == 1 and (found["main"].width or 0) == max(size[0] for _, size, _ in told)
+    assert len(channels) == 1 and (found[StreamKind.MAIN].width or 0) == max(size[0] for _, size, _ in told)
     smaller = [
-        p for p in profiles if p.token.partition("-")[0] in channels and (p.width or 0) < (found["main"].width or 0)
+        p
+        for p in profiles
+        if p.token.partition("-")[0] in channels and (p.width or 0) < (found[StreamKind.MAIN].width or 0)
     ]
     assert ("sub" in found) == bool(smaller)
 

@@ -45,7 +45,7 @@ async def test_an_exchange_is_captured_without_its_password(clip: LoopClip, tmp_
 
 
 @given(
-    st.text(alphabet=st.characters(blacklist_characters="<>&", blacklist_categories=("Cs",)), min_size=6, max_size=30)
+    st.text(alphabet=st.characters(blacklist_characters="<>&", blacklist_categories=["Cs"]), min_size=6, max_size=30)
 )
 def test_a_password_element_of_any_dress_is_emptied(secret: str) -> None:
     for raw in (

@@ -118,7 +118,7 @@ async def test_a_body_that_unpacks_to_a_gigabyte_is_not_unpacked(
 async def test_an_endless_body_is_left_after_a_megabyte(stage: Stage, http: aiohttp.ClientSession) -> None:
     sent = 0
 
-    async def answer(request: web.Request, _: str) -> web.StreamResponse:
+    async def answer(request: web.Request, _name: str) -> web.StreamResponse:
         nonlocal sent
         reply = web.StreamResponse()
         await reply.prepare(request)

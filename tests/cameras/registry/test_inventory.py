@@ -238,6 +238,8 @@ async def test_footage_below_thirty_days_needs_a_stated_class(database: Database
         with pytest.raises(UsageError, match="legal_class"):
             registry.change_profile(session, row, {"retention_days": 7.0}, clock.now(), "x")
         registry.change_profile(session, row, {"retention_days": 7.0, "legal_class": "9"}, clock.now(), "x")
-        row.profile = {k: v for k, v in row.profile.items() if k != "legal_class"}  # as written by an earlier version
+        earlier = row.profile.copy()  # as written by an earlier version
+        del earlier["legal_class"]
+        row.profile = earlier
         await session.flush()
         assert (await registry.plan(session, inventory.parse(changed()))).merge is not None

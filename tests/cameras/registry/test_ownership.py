@@ -69,7 +69,7 @@ async def test_an_unchanged_file_takes_nothing_away_that_was_learned(
     async with either_database.session() as session:
         row = await session.get_one(Camera, "w-1")
         row.address, row.credential = "10.1.1.99", None
-        row.endpoint, row.device, row.acceptance = "uuid-1", {"serial": "S"}, {"by": "zhang"}
+        row.endpoint, row.device, row.acceptance = "uuid-1", {"serial": "S"}, {"picture_by": "zhang"}
         row.profile = {**row.profile, "azimuth": 40, "site": "桥头"}
         row.streams[0].url, row.streams[0].width = "rtsp://10.1.1.99/1", 1920
         row.streams.append(Stream(id="w-1/sub", camera="w-1", kind="sub", url="rtsp://10.1.1.99/2"))
@@ -78,7 +78,7 @@ async def test_an_unchanged_file_takes_nothing_away_that_was_learned(
     assert (await apply(either_database, clock, town())).empty
     row = await camera(either_database, "w-1")
     assert camera_fields(entry_of(row)) == before
-    assert (row.endpoint, row.device, row.acceptance) == ("uuid-1", {"serial": "S"}, {"by": "zhang"})
+    assert (row.endpoint, row.device, row.acceptance) == ("uuid-1", {"serial": "S"}, {"picture_by": "zhang"})
     assert [(s.kind, s.url, s.width) for s in row.streams] == [
         ("main", "rtsp://10.1.1.99/1", 1920),
         ("sub", "rtsp://10.1.1.99/2", None),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cameras.records import DeviceRecord
 from cameras.registry import firmware, registry
 from cameras.tables import Camera
 from cameras.upkeep.default_password_audit import DEFAULT_LOGINS, DefaultPasswordAudit
@@ -112,7 +113,7 @@ async def test_a_default_password_of_our_own_is_a_finding(
         ({"manufacturer": None, "firmware": None}, []),
     ],
 )
-def test_firmware_with_known_holes(device: dict[str, object], holes: list[str]) -> None:
+def test_firmware_with_known_holes(device: DeviceRecord, holes: list[str]) -> None:
     assert firmware.known_vulnerabilities(device, firmware.load()) == holes
 
 

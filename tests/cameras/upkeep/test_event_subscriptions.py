@@ -58,14 +58,8 @@ def _pull_times(service: OnvifService) -> list[float]:
         times.append(asyncio.get_running_loop().time())
         return await pull(*arguments)
 
-    service.events.pull = record  # type: ignore[method-assign]
+    service.events.pull = record  # type: ignore[assignment]
     return times
-
-
-async def _until(true: object, seconds: float = 8.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not await true():  # type: ignore[operator]
-            await asyncio.sleep(0.05)
 
 
 QUIRKS = [
@@ -94,14 +88,14 @@ async def test_motion_and_a_failing_card_arrive(
     async def subscribed() -> bool:
         return bool(service.events.subscriptions)
 
-    await _until(subscribed)
+    await eventually(subscribed)
     service.events.emit("motion", True)
     service.events.emit("storage_failure", True)
 
     async def arrived() -> bool:
         return set(await _kinds(village)) == {"camera.motion", "camera.storage_failure"}
 
-    await _until(arrived)
+    await eventually(arrived)
     assert await village.findings() == [("storage_failure", "v-1")]
     service.events.emit("motion", False)
     service.events.emit("motion", True)  # within five minutes: no second event row
@@ -110,7 +104,7 @@ async def test_motion_and_a_failing_card_arrive(
     async def mended() -> bool:
         return await village.findings() == []
 
-    await _until(mended)
+    await eventually(mended)
     assert (await _kinds(village)).count("camera.motion") == 1
 
 
@@ -122,7 +116,7 @@ async def test_slots_are_given_back(village: VirtualVillage, clip: LoopClip, sub
         async def subscribed() -> bool:
             return len(service.events.subscriptions) == 1
 
-        await _until(subscribed)
+        await eventually(subscribed)
         await subscriptions.close()
         assert service.events.subscriptions == {}
     assert len(crowd.members) == 2
@@ -189,7 +183,7 @@ async def test_a_long_pull_holds_up_nobody_and_loses_nothing(
     async def arrived() -> bool:
         return await _kinds(village) == ["camera.motion"]
 
-    await _until(arrived)
+    await eventually(arrived)
 
 
 class _SerialCamera:

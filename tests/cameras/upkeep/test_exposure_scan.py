@@ -20,7 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
+from cameras.records import CameraProfile, Point
 from cameras.registry import findings
+from cameras.states import FindingKind
 from cameras.tables import Camera, CameraChange, Credential, Policy
 from cameras.upkeep import reminders
 from cameras.upkeep.config_compliance import SettingState, masks_cover
@@ -102,7 +104,7 @@ async def test_open_doors_are_findings_until_they_are_shut(village: VirtualVilla
 async def test_papers_that_fall_due(village: VirtualVillage) -> None:
     clock = ManualClock(datetime.datetime(2026, 3, 20, tzinfo=datetime.timezone.utc))
 
-    async def set_papers(**profile: str) -> None:
+    async def set_papers(profile: CameraProfile) -> None:
         async with village.database.session() as session:
             camera = await session.get_one(Camera, "v-1")
             camera.profile = profile
@@ -111,19 +113,19 @@ async def test_papers_that_fall_due(village: VirtualVillage) -> None:
         await reminders.update_reminders(village.database, clock, SHANGHAI)
         return await village.findings()
 
-    await set_papers(in_use_since="2026-03-01", warranty_until="2026-05-30", contract_until="2026-06-30")
+    await set_papers({"in_use_since": "2026-03-01", "warranty_until": "2026-05-30", "contract_until": "2026-06-30"})
     assert await look() == []
     clock.advance(1 * DAY)
     assert await look() == [("filing_due", "v-1")]
     clock.advance(50 * DAY)
     assert await look() == [("contract_ends", "v-1"), ("filing_due", "v-1"), ("warranty_ends", "v-1")]
-    await set_papers(in_use_since="2026-03-01", filing_no="甬公备 1", contract_until="2026-06-30")
+    await set_papers({"in_use_since": "2026-03-01", "filing_no": "甬公备 1", "contract_until": "2026-06-30"})
     assert await look() == [("contract_ends", "v-1")]
     clock.advance(90 * DAY)
     assert await look() == [("contract_ends", "v-1")], "a contract that is over leaves nobody to mend"
 
 
-MASK = [[0.1, 0.1], [0.4, 0.1], [0.4, 0.3], [0.2, 0.4]]
+MASK: list[Point] = [(0.1, 0.1), (0.4, 0.1), (0.4, 0.3), (0.2, 0.4)]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ async def test_masks_are_written_into_the_camera(
     crowd = await _start(village, clip, *({quirk, "media2_only"} if quirk != "media1" else ()), rules={})
     async with village.database.session() as session:
         camera = await session.get_one(Camera, "v-1")
-        camera.profile = {**camera.profile, "masks": [MASK]}
+        camera.profile = camera.profile | {"masks": [MASK]}
     deeds = (await run_compliance(village, "v-1"))["v-1"].results
     assert [(d.setting, d.state) for d in deeds] == [("masks", state)]
     assert len(crowd.members[0].masks) == (state == "set")
@@ -211,4 +213,6 @@ async def test_every_finding_has_its_word(village: VirtualVillage) -> None:
         assert set(words) == set(findings.KINDS)
     async with village.database.session() as session:
         with pytest.raises(ValueError, match="kinds of findings"):
-            await findings.open_or_update(session, SystemClock().now(), "odd", findings.FindingSubject(None, "a", None))
+            await findings.open_or_update(
+                session, SystemClock().now(), FindingKind.UNKNOWN_DEVICE, findings.FindingSubject(None, "a", None)
+            )

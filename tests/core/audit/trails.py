@@ -14,6 +14,7 @@ from core.audit.audit_trail import AuditRow
 from core.audit.verification import VerificationResult, Verifier
 from core.clock import ManualClock
 from core.database import Database
+from core.database_kind import DatabaseKind
 
 
 class Trail:
@@ -43,9 +44,11 @@ class Trail:
     async def execute(self, *statements: str, **values: Any) -> None:
         """Run statements as an attacker with database access who restores the triggers afterwards."""
         async with self.database.session() as session:
-            dialect = session.get_bind().dialect.name
+            dialect = DatabaseKind(session.get_bind().dialect.name)
             for name in audit_trail.TRIGGERS[dialect]:
-                await session.execute(text(f"DROP TRIGGER {name}{' ON audit' if dialect == 'postgresql' else ''}"))
+                await session.execute(
+                    text(f"DROP TRIGGER {name}{' ON audit' if dialect is DatabaseKind.POSTGRESQL else ''}")
+                )
             for statement in statements:
                 await session.execute(text(statement), values)
             for statement in (

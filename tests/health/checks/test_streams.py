@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 
 from cameras.onvif.namespaces import EVENTS, PTZ
 from cameras.registry import findings, inventory, registry
+from cameras.states import FindingKind
 from cameras.tables import Camera, Stream
 from core.clock import ManualClock, to_microseconds
 from core.database import Database
@@ -21,6 +22,7 @@ from health.checks import stream as checks
 from health.faults.findings import CheckFindings
 from health.patrol.counter_watch import CounterWatch
 from health.tables import Fault
+from health.vocabulary import FaultFamily
 from nvr.archive import segment_index
 from nvr.archive.reader import Keyframe
 from nvr.archive.segment_index import Segment
@@ -43,7 +45,7 @@ def frames(step: float, count: int = 4) -> list[Keyframe]:
 
 def test_keyframes_far_apart() -> None:
     assert checks.encoder_findings(STREAM, frames(2.0), (640, 360)) == CheckFindings()
-    assert checks.encoder_findings(STREAM, frames(8.0, 2), (640, 360)).found["gop"] == {"seconds": 8.0}
+    assert checks.encoder_findings(STREAM, frames(8.0, 2), (640, 360)).found[FaultFamily.GOP] == {"seconds": 8.0}
     assert "gop" in checks.encoder_findings(STREAM, frames(8.0, 1), (640, 360)).unknown
 
 
@@ -65,7 +67,7 @@ def test_a_keyframe_in_ten_minutes(clock: ManualClock) -> None:
         jumps=0.0,
         keyframe_seconds=600.0,
     )
-    assert checks.encoder_findings(STREAM, [], (640, 360), status).found["gop"] == {"seconds": 600.0}
+    assert checks.encoder_findings(STREAM, [], (640, 360), status).found[FaultFamily.GOP] == {"seconds": 600.0}
     status.keyframe_seconds = 3.0
     assert "gop" in checks.encoder_findings(STREAM, [], (640, 360), status).unknown
     status.cause, status.fps, status.last_picture = GapCause.NO_KEYFRAME, 0.0, now - timedelta(seconds=90)
@@ -87,10 +89,10 @@ def test_the_interval_is_counted_by_the_recorder() -> None:
 
 
 def test_another_size_or_codec_than_promised() -> None:
-    told = checks.encoder_findings(STREAM, frames(2.0), (1280, 720)).found["parameters"]
+    told = checks.encoder_findings(STREAM, frames(2.0), (1280, 720)).found[FaultFamily.PARAMETERS]
     assert told == {"now": "h264 1280×720", "promised": "h264 640×360"}
     silent = Stream(id="c/main", camera="c", kind="main")
-    assert checks.encoder_findings(silent, frames(2.0), (640, 360)) == CheckFindings(unknown={"parameters"})
+    assert checks.encoder_findings(silent, frames(2.0), (640, 360)) == CheckFindings(unknown={FaultFamily.PARAMETERS})
 
 
 def test_timestamps_that_jump(clock: ManualClock) -> None:
@@ -194,7 +196,7 @@ async def test_card_dome_and_events_are_faults_where_the_camera_has_them(station
         for name, services in (("c-1", {EVENTS: "http://x", PTZ: "http://x"}), ("c-2", {})):
             camera = await session.get_one(Camera, name)
             camera.device = {"services": services}
-            for kind in ("storage_failure", "ptz_failed", "events_silent"):
+            for kind in (FindingKind.STORAGE_FAILURE, FindingKind.PTZ_FAILED, FindingKind.EVENTS_SILENT):
                 if name == "c-1":
                     await findings.open_or_update(
                         session, station.clock.now(), kind, findings.FindingSubject.of(camera)
@@ -205,7 +207,7 @@ async def test_card_dome_and_events_are_faults_where_the_camera_has_them(station
     assert await station.faults("c-2") == {}
     async with station.database.session() as session:
         camera = await session.get_one(Camera, "c-1")
-        await findings.close(session, station.clock.now(), ["ptz_failed"], findings.FindingSubject.of(camera))
+        await findings.close(session, station.clock.now(), [FindingKind.PTZ_FAILED], findings.FindingSubject.of(camera))
     await station.round()
     await station.round()
     assert (await station.faults("c-1"))["ptz"] == "closed"

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Connection, delete, event, select
 
+from cameras.records import AcceptanceFacts, CameraProfile
 from cameras.registry import acceptance, registry
 from cameras.tables import Camera
 from core.clock import HOUR_US, ManualClock, to_microseconds
@@ -67,7 +68,12 @@ async def test_a_later_acceptance_takes_no_hours_from_the_day(
     start, end = bounds(date(2026, 10, 5), zone)
     long_ago, down, up, anew = (start + timedelta(hours=n) for n in (-240, 8, 14, 15))
     await village_of_two(database, clock, long_ago, legal_class="9", responsible="x")
-    facts = {"places": list(acceptance.PROHIBITED_PLACES), "masks": "none_needed", "picture": "p", "sign_photo": "s"}
+    facts: AcceptanceFacts = {
+        "places": list(acceptance.PROHIBITED_PLACES),
+        "masks": "none_needed",
+        "picture": "p",
+        "sign_photo": "s",
+    }
     async with database.session() as session:
         camera = await session.get_one(Camera, "c-1")
         camera.acceptance = facts
@@ -103,7 +109,7 @@ async def test_a_later_acceptance_takes_no_hours_from_the_day(
     ],
 )
 async def test_hours_before_commissioning_are_not_required(
-    database: Database, clock: ManualClock, profile: dict[str, str], accepted: int | None, required: float
+    database: Database, clock: ManualClock, profile: CameraProfile, accepted: int | None, required: float
 ) -> None:
     zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
     start, end = bounds(date(2026, 10, 1), zone)

@@ -33,9 +33,9 @@ async def test_days_that_are_over_are_kept_once_by_whom_they_concern(database: D
             camera.profile = {**camera.profile, "maintainer": vendor, "sponsor": "Mill"}
         session.add(PatrolRound(id=1, asked_at=clock.now(), asked_by="x", scope={}, cameras=1, inspected=1, faulty=0))
         await session.flush()
-        for camera in ("c-1", "c-2"):
+        for name in ("c-1", "c-2"):
             session.add(
-                Inspection(round=1, camera=camera, at=clock.now(), findings={}, unknown=[], figures={}, accepted=False)
+                Inspection(round=1, camera=name, at=clock.now(), findings={}, unknown=[], figures={}, accepted=False)
             )
     for days, rows in ((0.3, 0), (1, 5), (0, 0), (2, 10)):
         clock.advance(days * 86400)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Unpack
 
+from cameras.records import CameraProfile
 from cameras.registry import inventory, registry
 from cameras.tables import Camera
 from core.clock import HOUR_US, ManualClock
@@ -24,8 +26,10 @@ def hourly(begin: int, over: int) -> list[Segment]:
     return [Segment("c-1/main", 1, at, min(at + HOUR_US, over), 1, 1, 1) for at in range(begin, over, HOUR_US)]
 
 
-async def village_of_two(database: Database, clock: ManualClock, since: datetime, **profile: object) -> None:
+async def village_of_two(
+    database: Database, clock: ManualClock, since: datetime, **profile: Unpack[CameraProfile]
+) -> None:
     async with database.session() as session:
         await registry.apply(session, inventory.parse(TOWN), since, "test")
         camera = await session.get_one(Camera, "c-1")
-        camera.profile = {**camera.profile, **profile}
+        camera.profile = camera.profile | profile

@@ -27,7 +27,8 @@ from health.patrol.patrol import Patrol
 from health.patrol.rounds import request
 from health.picture import baseline
 from health.picture.inspection import InspectionRequest, inspect
-from health.tables import CameraBaseline, Fault, Inspection, Maintenance, PatrolRound, ReferenceScene
+from health.tables import CameraBaseline, Fault, Inspection, Maintenance, PatrolRound, ReferenceScene, RoundScope
+from health.vocabulary import FaultFamily
 from nvr.archive.reader import Keyframe
 from nvr.playback.decode_pool import DecodePool
 from nvr.tables import Gap, StreamStatus
@@ -61,7 +62,7 @@ class Station:
     async def newest_keyframes(self, streams: list[str], seconds: float, limit: int) -> dict[str, list[Keyframe]]:
         return {s: self.frames.get(s.partition("/")[0], self.frames["all"]) for s in streams}
 
-    async def round(self, *, hours: float = 1.0, scope: dict[str, Any] | None = None) -> int:
+    async def round(self, *, hours: float = 1.0, scope: RoundScope | None = None) -> int:
         """Advance the time, report statuses, request a round and run it."""
         self.clock.advance(hours * 3600)
         await self.report()
@@ -296,7 +297,7 @@ def test_frozen_is_the_same_picture_for_long_enough() -> None:
     frozen = coded(street(1))[:1] * 8
     frames = [Keyframe(f.stream, i * 2_000_000, f.codec, f.configuration, f.data) for i, f in enumerate(frozen)]
     answer = inspect(InspectionRequest(frames, 12.0))
-    assert answer.findings.found["frozen"] == {"seconds": 14.0} and answer.jpeg[:2] == b"\xff\xd8"
+    assert answer.findings.found[FaultFamily.FROZEN] == {"seconds": 14.0} and answer.jpeg[:2] == b"\xff\xd8"
     short = inspect(InspectionRequest(frames[:3], 12.0))
     assert "frozen" not in short.findings.found and "frozen" in short.findings.unknown  # the span is too short to judge
 

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from health.picture import osd
 from health.picture.osd import check_display, cut_text, read_digits
+from health.vocabulary import FaultFamily
 from tests.health import simulated_views
 
 NOW = datetime(2026, 11, 25, 13, 5, 25)
@@ -42,6 +43,7 @@ def picture(
         for colour, width in (((0, 0, 0), weight + 2), ((255, 255, 255), weight)):
             cv2.putText(made, text, (left, bottom), face, scale, colour, width, cv2.LINE_AA)
     coded = cv2.imdecode(cv2.imencode(".jpg", made, [cv2.IMWRITE_JPEG_QUALITY, 75])[1], cv2.IMREAD_GRAYSCALE)
+    assert coded is not None
     box = [(left - 5) / size[0], (top - 5) / size[1], (right - left + 10) / size[0], (bottom - top + 12) / size[1]]
     return coded, box
 
@@ -59,7 +61,7 @@ def test_most_times_are_read_and_none_is_misread(face: int | None) -> None:
             assert right.found == {}, (size, form)
             read_right += "mark_time" not in right.unknown
             wrong = check_display(y, {"time": box}, NOW + timedelta(hours=8))
-            found_wrong += wrong.found.get("mark_time") == {"offset": -8 * 3600.0}
+            found_wrong += wrong.found.get(FaultFamily.OSD_TIME) == {"offset": -8 * 3600.0}
     assert read_right >= 6 and found_wrong >= 6, (read_right, found_wrong)  # of nine; the others are not judged
 
 
@@ -71,7 +73,7 @@ def test_signs_between_the_digits_do_no_harm() -> None:
 def test_a_mark_that_is_not_there_is_missing_and_one_that_cannot_be_read_is_not() -> None:
     y = np.full((720, 1280), 90, np.uint8)
     checked = check_display(y, {"time": [0.01, 0.01, 0.3, 0.06], "name": [0.01, 0.9, 0.3, 0.06]}, NOW)
-    assert checked.found["mark_time"]["missing"] == 1 and "mark_name" in checked.found
+    assert checked.found[FaultFamily.OSD_TIME]["missing"] == 1 and "mark_name" in checked.found
     y, box = picture((1280, 720), "QWERTZ UIOP", cv2.FONT_HERSHEY_SIMPLEX)
     checked = check_display(y, {"time": box, "name": box}, NOW)
     assert checked.found == {} and "mark_time" in checked.unknown
@@ -89,6 +91,6 @@ def test_noise_is_never_a_time(seed: int, box: tuple[float, float, float, float]
     y = np.random.default_rng(seed).integers(0, 255, (90, 160), np.uint8)
     reading = read_digits(cut_text(y, box))
     assert len(reading.digits) == len(reading.correlations) and all(0 <= s <= 1.01 for s in reading.correlations)
-    assert "offset" not in check_display(y, {"time": box}, NOW).found.get("mark_time", {}) or osd._is_empty(
+    assert "offset" not in check_display(y, {"time": box}, NOW).found.get(FaultFamily.OSD_TIME, {}) or osd._is_empty(
         cut_text(y, box)
     )

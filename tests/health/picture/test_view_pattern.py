@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -68,7 +70,7 @@ def test_another_ground_or_the_same_one_shifted_is_not(
 @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
 def test_an_obstacle_hides_a_part_of_the_pattern(known: tuple[np.ndarray, ViewPattern, list[Plane]], side: str) -> None:
     thumb = picture(known[0], 77)
-    part = {
+    part: Any = {
         "left": np.s_[:, : WIDTH // 2],
         "right": np.s_[:, WIDTH // 2 :],
         "top": np.s_[: HEIGHT // 2],

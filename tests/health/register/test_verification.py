@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from pydantic import JsonValue
 from sqlalchemy import event, select, text
 
 from core.clock import ManualClock
@@ -26,7 +27,7 @@ async def _signed(database: Database, clock: ManualClock, days: int) -> list[str
         return list(await session.scalars(select(DailyRegister.day).order_by(DailyRegister.day.desc())))
 
 
-async def _faults(database: Database) -> list[tuple[str, str | None, str]]:
+async def _faults(database: Database) -> list[tuple[str, str | None, JsonValue]]:
     async with database.reading() as session:
         return [(f.state, f.village, f.figures["day"]) for f in await session.scalars(select(Fault).order_by(Fault.id))]
 

@@ -17,12 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.tables import Camera, Village
 from core.clock import SECOND, SystemClock
 from core.database import Database
-from core.events import Event
+from core.events import Event, EventKind
 from nvr.archive import archive_log as archive_module
 from nvr.archive.archive_log import ArchiveLogWriter
 from nvr.archive.segment_index import Segment, path_of
 from nvr.storage.disk_calls import DiskCalls
-from nvr.tables import Gap
+from nvr.tables import Gap, GapCause
 from tests import waiting
 from tests.nvr.conftest import eventually, segments_of
 
@@ -92,7 +92,7 @@ async def test_a_disk_that_keeps_an_empty_file_does_not_end_the_writing(
     await waiting.eventually(is_stored)
     assert not running.done() and refused[0] == (1, errno.EROFS)
     read_only = False
-    archive.add_gap("cam/main", 0, "unreachable", "", SECOND)
+    archive.add_gap("cam/main", 0, GapCause.UNREACHABLE, "", SECOND)
     await eventually(lambda: path in unlinked)
     running.cancel()
     assert not await asyncio.to_thread(path.exists)  # it is retried as soon as its disk allows
@@ -197,8 +197,8 @@ async def test_events_of_the_recorder_belong_to_a_village(archive: ArchiveLogWri
         session.add(Village(code="east", name="East", boundary=[], subnets=[], funding=[]))
         await session.flush()
         session.add(Camera(id="cam", name="c", village="east", profile={}))
-    archive.queue_event("stream.fell_back", "cam", stream="cam/main")
-    archive.queue_event("recorder.stalled", None, streams=3)
+    archive.queue_event(EventKind.STREAM_FELL_BACK, "cam", stream="cam/main")
+    archive.queue_event(EventKind.RECORDER_STALLED, None, streams=3)
     assert await archive.flush()
     async with database.reading() as session:
         found = {e.kind: e.village for e in await session.scalars(select(Event))}
@@ -210,7 +210,7 @@ async def test_an_hour_of_facts_is_written_in_several_transactions(
 ) -> None:
     for n in range(archive_module.BATCH_FACTS + 10):
         archive.segment_opened(replace(Segment("cam/main", 1, n, n), open=True))
-    archive.add_gap("cam/main", 0, "unreachable", "", SECOND)
+    archive.add_gap("cam/main", 0, GapCause.UNREACHABLE, "", SECOND)
     assert await archive.flush()
     async with database.reading() as session:
         assert len((await session.scalars(select(Gap))).all()) == 1
@@ -249,7 +249,7 @@ async def test_where_facts_must_be_dropped_gaps_are_kept_and_files_adopted_later
     monkeypatch.setattr(archive._queue, "limit", 20)
     for n in range(30):
         if n % 3 == 0:
-            archive.add_gap("cam/main", n * SECOND, "unreachable", "", n * SECOND + 1)
+            archive.add_gap("cam/main", n * SECOND, GapCause.UNREACHABLE, "", n * SECOND + 1)
         else:
             archive.segment_closed(Segment("cam/main", 1, n * SECOND, n * SECOND + 1, frames=1))
     assert await archive.flush()

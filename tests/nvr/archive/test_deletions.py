@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from core.settings import RetentionSettings
 from nvr.archive import deletions, segment_index
 from nvr.archive.retention.retention import Retention
 from nvr.archive.segment_index import Segment
-from nvr.tables import Hold
+from nvr.tables import DeletionRun, FootageDeletion, Hold
 from tests.nvr.archive.retention_rows import hold, remaining_files, store_segments
 
 START = 1_780_000_000 * SECOND // DAY_US * DAY_US  # more than a month before the tests' clock
@@ -40,7 +41,7 @@ def recorded(count: int, volume: int = 1, begin: int = START, every: int = 60 * 
     ]
 
 
-async def told(database: Database, day: str) -> deletions.FootageDeletion:
+async def told(database: Database, day: str) -> FootageDeletion:
     async with database.reading() as session:
         (row,) = await deletions.of_day(session, ["c/main", "c/sub"], day)
         return row
@@ -76,7 +77,7 @@ async def test_a_day_that_went_by_age_is_one_row_that_fits_what_was_recorded(
     assert await remaining_files(database) == {} and row.files == 24 * 12 and len(row.runs) == 2
     assert row.first_at == clock.now() - timedelta(minutes=1) and row.last_at == clock.now()
     assert deletions.differences(row.runs, segments) == ""
-    other = [*segments[:-1], segment_index.replace(segments[-1], sha256=bytes(31) + b"x")]
+    other = [*segments[:-1], replace(segments[-1], sha256=bytes(31) + b"x")]
     assert "differ from the recorded ones" in deletions.differences(row.runs, other)
     assert "were recorded" in deletions.differences(row.runs, segments[:-1])
     async with database.session() as session:
@@ -115,14 +116,14 @@ def test_what_holds_kept_longer_fits_wherever_it_lay(bounds: list[int], batch: i
         *segments[d:],
         *(s for part in (held[::-1] if last_first else held) for s in part),
     ]
-    runs: list[deletions.DeletionRun] = []
+    runs: list[DeletionRun] = []
     for at in range(0, 12, batch):
         runs = deletions.extend_runs(runs, order[at : at + batch])
     assert sum(r["files"] for r in runs) == 12 and deletions.differences(runs, segments) == ""
 
 
 def test_a_day_of_many_runs_stays_small_and_volumes_are_apart() -> None:
-    runs: list[deletions.DeletionRun] = []
+    runs: list[DeletionRun] = []
     for segment in reversed(recorded(500)):
         runs = deletions.extend_runs(runs, [segment])
     assert len(runs) == deletions.MAX_RUNS and sum(r["files"] for r in runs) == 500
@@ -133,8 +134,6 @@ def test_a_day_of_many_runs_stays_small_and_volumes_are_apart() -> None:
 
 @pytest.mark.parametrize("unhashed", [0, 2])
 def test_files_without_a_hash_are_counted(unhashed: int) -> None:
-    segments = [
-        segment_index.replace(s, sha256=segment_index.NO_HASH) if n < unhashed else s for n, s in enumerate(recorded(4))
-    ]
+    segments = [replace(s, sha256=segment_index.NO_HASH) if n < unhashed else s for n, s in enumerate(recorded(4))]
     (run,) = deletions.extend_runs([], segments)
     assert run["unhashed"] == unhashed

@@ -43,7 +43,12 @@ async def test_a_name_in_the_way_costs_one_camera(
     changes: list[str] = []
     async with record(database, video, *specs, segment_seconds=1.1) as recorder:
         told, (disk,) = recorder.volumes.on_change, recorder.volumes.disks
-        recorder.volumes.on_change = lambda d: (changes.append(d.state), told(d))
+
+        def on_change(disk: Disk) -> None:
+            changes.append(disk.state)
+            told(disk)
+
+        recorder.volumes.on_change = on_change
         await eventually(lambda: recorder.streams["other/main"].sink.in_gap)
         written = recorder.streams["cam/main"].counters
         frames = written.frames
@@ -69,7 +74,7 @@ async def test_a_disk_that_takes_no_file_at_all_is_out_of_use(
         return opened(path, flags, *more, **named)
 
     async with record(
-        database, tmp_path / "video", StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+        database, tmp_path / "video", StreamSpec("cam/main", rtsp_camera[1], LOGIN, EngineKind.NATIVE)
     ) as recorder:
         (disk,) = recorder.volumes.disks
         await eventually(lambda: recorder.streams["cam/main"].counters.frames > 3)

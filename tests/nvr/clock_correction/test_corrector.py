@@ -22,8 +22,9 @@ from nvr.archive.retention import file_removal
 from nvr.archive.segment_index import SegmentFlag, path_of
 from nvr.clock.station_clock import StationClock
 from nvr.clock_correction import corrector, file_moves
+from nvr.engine_choice import EngineKind
 from nvr.streams import StreamSpec
-from nvr.tables import Footage, Gap, StreamUsage
+from nvr.tables import Footage, Gap, GapCause, StreamUsage
 from tests.nvr.clock_correction.recorded_files import HOUR, RecordedFiles, SteppedClock, T
 from tests.nvr.conftest import LOGIN, eventually, record, segments_of
 
@@ -107,12 +108,14 @@ async def test_what_a_camera_card_gave_moves_with_the_gap_that_it_fills(filed: R
 async def test_gaps_of_the_wrong_clock_move_and_those_of_before_end_where_they_ended(filed: RecordedFiles) -> None:
     await filed.prepare(T + 5 * SECOND)
     archive = filed.archive
-    archive.add_gap("cam/main", T - 3 * HOUR, "recorder_down", "", T + 5 * SECOND)  # began under a clock that was right
-    archive.add_gap("cam/main", T + 15 * SECOND, "unreachable", "", T + 20 * SECOND)
-    archive.add_gap("cam/main", T + 30 * SECOND, "unreachable", "")
+    archive.add_gap(
+        "cam/main", T - 3 * HOUR, GapCause.RECORDER_DOWN, "", T + 5 * SECOND
+    )  # began under a clock that was right
+    archive.add_gap("cam/main", T + 15 * SECOND, GapCause.UNREACHABLE, "", T + 20 * SECOND)
+    archive.add_gap("cam/main", T + 30 * SECOND, GapCause.UNREACHABLE, "")
     clock_corrector = corrector.ClockCorrector(archive)
     clock_corrector.queue_step(filed.step(-HOUR, T + 5 * SECOND))
-    archive.add_gap("cam/main", T + 12 * SECOND, "no_packets", "", T + 14 * SECOND)  # by the new clock
+    archive.add_gap("cam/main", T + 12 * SECOND, GapCause.NO_PACKETS, "", T + 14 * SECOND)  # by the new clock
     archive.end_gap("cam/main", T + 40 * SECOND - HOUR)
     await clock_corrector.finish()
     await archive.flush()
@@ -126,8 +129,8 @@ async def test_gaps_of_the_wrong_clock_move_and_those_of_before_end_where_they_e
 async def test_a_gap_that_could_not_end_because_the_clock_was_behind(filed: RecordedFiles) -> None:
     await filed.prepare(T)
     # Closed at once, by a clock that was right.
-    filed.archive.add_gap("cam/main", T + HOUR // 2, "unreachable", "", T + HOUR // 2)
-    filed.archive.add_gap("cam/main", T + HOUR, "recorder_down", "", T + HOUR)
+    filed.archive.add_gap("cam/main", T + HOUR // 2, GapCause.UNREACHABLE, "", T + HOUR // 2)
+    filed.archive.add_gap("cam/main", T + HOUR, GapCause.RECORDER_DOWN, "", T + HOUR)
     clock_corrector = corrector.ClockCorrector(filed.archive)
     clock_corrector.queue_step(filed.step(2 * HOUR, T))
     await clock_corrector.finish()
@@ -202,7 +205,7 @@ async def test_a_recorder_whose_clock_is_set_right(
     rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path, ahead: float
 ) -> None:
     ours = SteppedClock(ahead)
-    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, EngineKind.NATIVE)
     began = to_microseconds(SystemClock().now())
     async with record(database, tmp_path / "video", spec, clock=ours, segment_seconds=1.1) as machine:
         state = machine.streams["cam/main"]
@@ -227,7 +230,7 @@ async def test_a_stream_that_is_off_when_the_clock_is_set_right_is_corrected_too
 ) -> None:
     """Its schedule has ended and begins again later. The time between is a gap by the right clock."""
     ours = SteppedClock(3600.0)
-    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, EngineKind.NATIVE)
     began = to_microseconds(SystemClock().now())
     async with record(database, tmp_path / "video", spec, clock=ours, segment_seconds=1.1) as machine:
         await eventually(lambda: machine.streams["cam/main"].counters.frames >= 12)

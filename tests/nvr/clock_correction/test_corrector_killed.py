@@ -22,8 +22,9 @@ from nvr.archive.coverage.clock_corrections import Correction
 from nvr.archive.coverage.timeline import ClockStep
 from nvr.archive.integrity import recovery
 from nvr.archive.segment_index import path_of
+from nvr.clock import clock_epoch
 from nvr.clock_correction import corrector
-from nvr.tables import ClockCorrection, Gap
+from nvr.tables import ClockCorrection, Gap, GapCause
 from tests.conftest import ROOT
 from tests.nvr.clock_correction.recorded_files import HOUR, RecordedFiles, T
 from tests.nvr.conftest import segments_of
@@ -63,7 +64,7 @@ async def test_a_kill_while_files_move(filed: RecordedFiles, tmp_path: Path, mom
     """Each file ends up once, under its right name, with its entry; the gap moves once."""
     kept = tmp_path / "clock-0.json"
     await filed.prepare(*STARTS)
-    filed.archive.add_gap("cam/main", T + 72 * SECOND, "unreachable", "", T + 75 * SECOND)
+    filed.archive.add_gap("cam/main", T + 72 * SECOND, GapCause.UNREACHABLE, "", T + 75 * SECOND)
     await filed.archive.flush()
     await killed(filed, kept, moment, links, by)
     (row,) = await corrections(filed.database)
@@ -165,7 +166,7 @@ async def test_gaps_of_the_boot_before_are_moved_back_once(filed: RecordedFiles,
     past = replace(clock_corrector.epochs.current, streams=("a/main", "b/main"))
     clock_corrector.epochs.current = replace(clock_corrector.epochs.current, earlier=(past,))
     await clock_corrector.epochs.forget_stream("a/main")
-    kept_now = await asyncio.to_thread(corrector.clock_epoch.load, kept)
+    kept_now = await asyncio.to_thread(clock_epoch.load, kept)
     assert kept_now is not None and kept_now.earlier[0].streams == ("b/main",)
     async with filed.database.reading() as session:
         assert (await session.scalars(select(Gap))).all() == []

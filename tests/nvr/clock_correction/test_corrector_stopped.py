@@ -26,7 +26,7 @@ from nvr.archive.retention import file_removal
 from nvr.archive.segment_index import path_of
 from nvr.clock import clock_epoch
 from nvr.clock_correction import corrector, file_moves
-from nvr.tables import RetentionClockRow
+from nvr.tables import GapCause, RetentionClockRow
 from tests.nvr.clock_correction.recorded_files import HOUR, RecordedFiles, T
 from tests.nvr.clock_correction.test_corrector_killed import corrections
 from tests.nvr.conftest import segments_of
@@ -265,7 +265,7 @@ async def brought_back(filed: RecordedFiles, kept: Path, monkeypatch: pytest.Mon
     assert first.epochs.current is not None
     first.epochs.current = replace(first.epochs.current, first_row=0, first_gap=0)
     first.register_stream("cam/main")
-    filed.archive.add_gap("cam/main", T + 80 * SECOND, "unreachable", "", T + 85 * SECOND)
+    filed.archive.add_gap("cam/main", T + 80 * SECOND, GapCause.UNREACHABLE, "", T + 85 * SECOND)
     await filed.archive.flush()
     up[0] += 90 * SECOND
     await first.finish()

@@ -20,7 +20,7 @@ from nvr.archive.segment_index import Segment, path_of
 from nvr.clock import clock_epoch
 from nvr.clock.plausibility import ClockSnapshot
 from nvr.clock_correction import corrector
-from nvr.tables import Hold, RetentionClockRow
+from nvr.tables import GapCause, Hold, RetentionClockRow
 from tests.nvr.clock_correction.recorded_files import DAY, HOUR, RecordedFiles, T
 from tests.nvr.conftest import segments_of
 
@@ -33,12 +33,12 @@ async def test_what_an_earlier_run_filed_by_the_same_clock_moves_too(filed: Reco
     kept = tmp_path / "clock-0.json"
     right = T - 400 * 24 * HOUR
     await filed.prepare(right, T + 2 * HOUR)  # by a clock that was right, or in another boot: entries made before
-    filed.archive.add_gap("cam/main", T + 2 * HOUR, "unreachable", "", T + 2 * HOUR + SECOND)
+    filed.archive.add_gap("cam/main", T + 2 * HOUR, GapCause.UNREACHABLE, "", T + 2 * HOUR + SECOND)
     await filed.archive.flush()
     first = corrector.ClockCorrector(filed.archive)
     await first.begin(T, kept)
     await filed.prepare(T, T + 10 * SECOND)
-    filed.archive.add_gap("cam/main", T + 20 * SECOND, "recorder_down", "", T + 30 * SECOND)
+    filed.archive.add_gap("cam/main", T + 20 * SECOND, GapCause.RECORDER_DOWN, "", T + 30 * SECOND)
     await filed.archive.flush()
     second = corrector.ClockCorrector(filed.archive)
     ours = await asyncio.to_thread(clock_epoch.load, kept)
@@ -136,7 +136,7 @@ async def test_a_mistake_that_a_restart_of_the_machine_undoes_is_taken_back(
     second = corrector.ClockCorrector(filed.archive)
     await second.begin(again, kept)
     if by < 0:  # otherwise its timeline was in the future and continued from now
-        filed.archive.add_gap("cam/main", began + 40 * SECOND + by, "recorder_down", "", again)
+        filed.archive.add_gap("cam/main", began + 40 * SECOND + by, GapCause.RECORDER_DOWN, "", again)
     await filed.prepare(again)
     await second.check()
     assert second.moved == 0  # nobody has confirmed the clock yet

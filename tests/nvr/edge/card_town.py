@@ -20,8 +20,10 @@ from core.database import Database
 from core.secrets import Vault
 from core.settings import RecorderSettings
 from nvr.edge.backfill import Backfiller
+from nvr.engine_choice import EngineKind
 from nvr.media.mp4 import fmp4
-from nvr.recorder.recorder import Recorder, StreamSpec
+from nvr.recorder.recorder import Recorder
+from nvr.streams import StreamSpec
 from nvr.tables import Gap
 from tests.nvr.conftest import LOGIN, eventually
 
@@ -77,7 +79,7 @@ class Town:
 
 
 def spec(town: Town) -> StreamSpec:
-    return StreamSpec("cam/main", town.url, LOGIN, "native")
+    return StreamSpec("cam/main", town.url, LOGIN, EngineKind.NATIVE)
 
 
 def first_picture(path: Path) -> bytes:

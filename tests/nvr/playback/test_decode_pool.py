@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -128,13 +129,17 @@ async def test_the_others_go_on_while_one_hangs_or_crashes(make: Callable[..., D
     assert len(before) == 2
 
 
+def _is_gone(pool: DecodePool, process: int) -> bool:
+    return process not in pool.processes()
+
+
 async def test_a_decoder_killed_while_idle_is_replaced_unnoticed(make: Callable[..., DecodePool]) -> None:
     pool = make(1)
     for is_noticed in (False, True, False):
         process = await pool.run(me)
         os.kill(process, signal.SIGKILL)
         if is_noticed:
-            await eventually(lambda killed=process: killed not in pool.processes())  # type: ignore[misc]
+            await eventually(partial(_is_gone, pool, process))
         assert await pool.run(me) != process
 
 

@@ -109,7 +109,7 @@ class Station:
         spans = [(s.start_us, s.end_us) for s in self.rows.segments.values()]
         told = timeline_end(
             [e for _, e in spans] + [g.end_us for g in self.rows.gaps if g.end_us is not None],
-            [(g.start_us, g.cause) for g in self.rows.gaps if g.end_us is None],
+            [(g.start_us, GapCause(g.cause)) for g in self.rows.gaps if g.end_us is None],
         )
         self.sink = SegmentWriter(
             STREAM, cast(VolumeSet, MemoryVolumes()), self.rows, StreamCounters(), 10.0, lambda call: call()
@@ -159,7 +159,7 @@ class Station:
         if self.playing:
             self.sink.end_session()
             self.playing = False
-        self.sink.start_gap(cause, "", self.wall)
+        self.sink.start_gap(GapCause(cause), "", self.wall)
         self.now += ms * 1000
 
     def kill(self, told: int, lost: int, down_ms: int) -> None:

@@ -16,7 +16,7 @@ from core.clock import SystemClock
 from core.errors import CameraDeclined, CameraError, CameraRefused, CameraUnreachable, TransportDeclined
 from core.tasks import end, spawn
 from nvr.clock.station_clock import StationClock
-from nvr.media.samples import StreamCounters
+from nvr.media.samples import AudioRun, FragmentSamples, StreamCounters
 from nvr.recorder.ffmpeg_engine import FfmpegEngine, command, script
 from nvr.rtsp.sdp import AudioTrack
 from nvr.rtsp.transports import Transport, declared_transport
@@ -33,8 +33,8 @@ class Sink:
     """Stores what the engine passes on; nothing is written."""
 
     def __init__(self) -> None:
-        self.runs: list[object] = []
-        self.sounds: list[object] = []
+        self.runs: list[FragmentSamples] = []
+        self.sounds: list[AudioRun] = []
 
     def begin_session(self, sound: object = None) -> None:
         self.sound = sound
@@ -47,10 +47,10 @@ class Sink:
     def wall_us(self, us: int) -> int:
         return us
 
-    def write_fragment(self, run: object, arrival_us: int) -> None:
+    def write_fragment(self, run: FragmentSamples, arrival_us: int) -> None:
         self.runs.append(run)
 
-    def write_audio(self, run: object, track: object, arrival_us: int) -> None:
+    def write_audio(self, run: AudioRun, track: object, arrival_us: int) -> None:
         self.sounds.append(run)
 
 
@@ -160,7 +160,7 @@ def test_the_declared_transport_is_kept() -> None:
     assert declared_transport("rtsp://c/x?a=1&multicast") == ("rtsp://c/x?a=1", "multicast")
     assert b"rtsp_transport multicast\n" in script("rtsp://c/x", Transport.MULTICAST, Transport.UDP)
     assert b"rtsp_transport udp\n" in script("rtsp://c/x", Transport.UDP) and b"rtsp_transport udp\n" in script(
-        "rtsp://c/x", "", Transport.UDP
+        "rtsp://c/x", None, Transport.UDP
     )
     assert b"prefer_tcp" in script("rtsp://c/x") and b"prefer_tcp" not in script("rtsp://c/x", Transport.TCP)
 
@@ -202,8 +202,8 @@ async def test_sound_is_recorded(
     track = sink.sound
     assert told == [""] and isinstance(track, AudioTrack)
     assert (track.codec, track.rate, track.channels) == (name, rate, 1)
-    seconds = sum(sum(s.durations) for s in sink.sounds) / rate  # type: ignore[attr-defined]
-    assert seconds == pytest.approx(2.0, abs=0.2) and sum(len(r.sizes) for r in sink.runs) == 20  # type: ignore[attr-defined]
+    seconds = sum(d for s in sink.sounds for d in s.durations) / rate
+    assert seconds == pytest.approx(2.0, abs=0.2) and len([z for r in sink.runs for z in r.sizes]) == 20
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ async def test_record_and_read_back(
 ) -> None:
     server = RtspServer([Mount("/cam", {"healthy": clip if codec == "h264" else clip_h265}, login=LOGIN)])
     port = await server.start("127.0.0.1", 0)
-    async with recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", LOGIN, engine)) as recorder:
+    async with recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", LOGIN, EngineKind(engine))) as recorder:
         await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 45, 20)
     await server.stop()
     segments = await segments_of(database)

@@ -111,8 +111,8 @@ async def test_a_keep_alive_is_no_way_to_the_password(clip: LoopClip) -> None:
     engine, sink = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None), Sink()
     async with scripted_camera(clip, script) as camera:
         recording = spawn(
-            engine.record(StreamSpec("c/main", camera.url, LOGIN), sink, StreamCounters(), lambda _: None)
-        )  # type: ignore[arg-type]
+            engine.record(StreamSpec("c/main", camera.url, LOGIN), sink, StreamCounters(), lambda _: None)  # type: ignore[arg-type]
+        )
         await eventually(lambda: len(kept()) > 4 or recording.done(), 20)
         runs = len(sink.runs)
         await eventually(lambda: len(sink.runs) > runs + 2 or recording.done())

@@ -14,6 +14,7 @@ import pytest
 from cameras.virtual.clip import encode
 from core.settings import SearchSettings
 from nvr.playback.pictures import Picture, decode_frame
+from search.analysis.description import Models
 from search.analysis.infrared import (
     MAX_INFRARED_SPREAD,
     MIN_COLOUR_SPREAD,
@@ -22,7 +23,7 @@ from search.analysis.infrared import (
     chroma_spread,
     is_monochrome,
 )
-from search.analysis.pipeline import AnalysisState, Models, bgr_of, detect
+from search.analysis.pipeline import AnalysisState, bgr_of, detect
 from tests.health.frames import keyframes, street
 
 Floats = npt.NDArray[np.float64]
@@ -101,7 +102,7 @@ def test_burnt_in_text_is_no_colour_of_the_scene(colour: tuple[int, int, int]) -
     "scene",
     [
         lambda seed: street(1, seed)[0],
-        lambda seed: levels(street(1, seed)[0] * 0.15),
+        lambda seed: levels(np.asarray(street(1, seed)[0] * 0.15, np.float64)),
         lambda seed: sodium(seed, 0.5),
         lambda seed: sodium(seed, 0.25),
     ],

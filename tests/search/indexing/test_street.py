@@ -199,7 +199,8 @@ async def test_co_occurrence_within_twenty_minutes(station: Station) -> None:
         )
         == []
     )
-    way = travel(*best.sightings, *(profiles[places[s.camera].camera]["position"] for s in best.sightings))
+    first, second = best.sightings
+    way = travel(first, second, *(profiles[places[s.camera].camera]["position"] for s in best.sightings))
     assert way is not None and 900 < way.metres < 1050 and way.plausible  # one kilometre in twelve minutes
     assert travel(best.sightings[0], best.sightings[1], (121.5, 29.5), (121.6, 29.5)).plausible is False  # type: ignore[union-attr]
     with pytest.raises(UsageError):

@@ -13,6 +13,7 @@ from core.settings import SearchSettings
 from nvr.archive.reader import Keyframe
 from nvr.playback.pictures import Picture, decode_frame
 from search.analysis import pipeline
+from search.analysis.camera_light import CameraLight
 from search.analysis.colours import WhiteBalance
 from search.analysis.description import Models
 from search.analysis.detectors.base import Detection
@@ -94,7 +95,7 @@ def test_a_damaged_earlier_keyframe_does_not_spoil_the_example() -> None:
 
 
 def test_an_infrared_camera_teaches_no_balance() -> None:
-    light = example.CameraLight()
+    light = CameraLight()
     for picture in street(3, seed=3):
         grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
         light.learn(np.asarray(grey, np.uint8))

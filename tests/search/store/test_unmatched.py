@@ -152,7 +152,7 @@ async def test_unmatched_content_is_erased_and_kept_content_is_unchanged(
     assert len(rows) == COUNT and rows[seen[5].id].upper == seen[5].upper  # filters still find it
     async with database.reading() as session:
         audited = await session.scalars(select(AuditRow.data).where(AuditRow.action == "sightings.unmatched"))
-        assert sum(d["erased"] for d in audited) == COUNT - len(kept)
+        assert sum(int(str(d["erased"])) for d in audited) == COUNT - len(kept)
     await asyncio.to_thread(store.close)
 
 

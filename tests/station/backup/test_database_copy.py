@@ -19,6 +19,7 @@ from core import events, migrate
 from core.clock import SystemClock
 from core.database import Database
 from core.errors import ConflictError, StorageError, UsageError
+from core.events import EventKind
 from core.host import station_lock
 from core.host.child_environment import child_environment
 from core.settings import Settings
@@ -75,7 +76,7 @@ async def test_everything_arrives_in_either_direction(station: Settings, databas
         assert (
             await session.scalar(sa.text("""SELECT CAST(villages AS TEXT) FROM "user" WHERE id = 1"""))
         ) == '["a",  "b"]'
-        row = events.append(session, SystemClock().now(), "test.after")
+        row = events.append(session, SystemClock().now(), EventKind.FAULT_OPENED)
         await session.flush()
         assert row.id == max(r[0] for r in before["event"]) + 1  # type: ignore[index]
     await new.close()

@@ -14,6 +14,7 @@ from core import events, migrate
 from core.clock import SystemClock
 from core.database import Database
 from core.errors import BackupError
+from core.events import EventKind
 from core.settings import DataSettings, Settings
 from station.backup import postgresql as programs
 from station.backup.create import BackupRequest, backup
@@ -47,7 +48,7 @@ async def test_a_dump_is_of_one_moment(database: Database, settings: Settings, t
         count = 0
         while not done.is_set():
             async with database.session() as session:
-                events.append(session, SystemClock().now(), "test.event")
+                events.append(session, SystemClock().now(), EventKind.FAULT_OPENED)
             count += 1
             started.set()
             await asyncio.sleep(0.002)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import MinwangError, UsageError
+from core.files import sha256_of
 from station.install import (
     archive,
     bundle,
@@ -39,7 +40,7 @@ def test_a_bundle_is_the_same_bytes_whenever_it_is_made(tmp_path: Path) -> None:
 
 def test_a_bundle_is_checked_and_unpacked(tmp_path: Path) -> None:
     path = write_bundle(tmp_path)
-    contents = archive.check(path, archive.sha256_of(path))
+    contents = archive.check(path, sha256_of(path))
     assert contents.manifest == MADE
     archive.extract(path, contents, tmp_path / "out")
     found = release.source_of(tmp_path / "out")
@@ -149,6 +150,6 @@ def test_debian_packages_carry_an_index(tmp_path: Path) -> None:
     control.write_text("Package: p\nVersion: 1:2\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: d\n")
     subprocess.run(["dpkg-deb", "--build", "p", "p.deb"], cwd=tmp_path, check=True, capture_output=True)
     paragraph = debs.record(tmp_path / "p.deb")
-    assert f"SHA256: {archive.sha256_of(tmp_path / 'p.deb')}\n" in paragraph
+    assert f"SHA256: {sha256_of(tmp_path / 'p.deb')}\n" in paragraph
     assert "Version: 1:2\n" in paragraph and "Filename: ./p.deb\n" in paragraph
     assert packages.INDEX == "Packages"

@@ -183,7 +183,7 @@ async def test_a_recorder_that_hangs_is_started_again(tmp_path: Path) -> None:
     async def spawn(_: WorkerRole) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(*sleeper, start_new_session=True)
 
-    supervisor._spawn = spawn  # type: ignore[method-assign]
+    supervisor._spawn = spawn  # type: ignore[assignment]
     await asyncio.to_thread(lambda: CrashMarker(marker))
     began = time.monotonic()
     monkey = pytest.MonkeyPatch()
@@ -227,7 +227,7 @@ async def test_a_camera_s_event_opens_the_gate(
         trigger = recorder.trigger
         monkeypatch.setattr(recorder, "trigger", lambda c, until_us: (triggered.append(c), trigger(c, until_us)))
         async with database.session() as session:
-            events.append(session, clock.now(), "camera.seen", camera="cam")
+            events.append(session, clock.now(), EventKind.CAMERA_TAMPER, camera="cam")
             events.append(session, clock.now(), EventKind.CAMERA_MOTION, camera="other")
         await eventually(lambda: triggered == ["other"])
         assert state.sink.segments_made == 0

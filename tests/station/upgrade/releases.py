@@ -8,9 +8,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from station.install import archive, cli, release, steps
+from core.files import sha256_of
+from station.install import cli, release, steps
 from station.install.layout import Layout
 from station.install.manifest import CHECKSUMS, FILE, ReleaseManifest
+from station.install.options import CommandOptions
 from station.install.upgrade import command
 from station.install.upgrade.program import InsideCommand, Program
 from station.install.upgrade.state import UpgradeStage, UpgradeState
@@ -38,7 +40,7 @@ def make_release(layout: Layout, letter: str, *, migration: bool = False, broken
         (folder / broken).write_text("raise RuntimeError('broken for a test')\n")
     (folder / ".venv").symlink_to(Path(sys.prefix))
     names = sorted(str(p.relative_to(folder)) for top in ("core", "station") for p in (folder / top).rglob("*.py"))
-    sums = "".join(f"{archive.sha256_of(folder / n)}  {n}\n" for n in names)
+    sums = "".join(f"{sha256_of(folder / n)}  {n}\n" for n in names)
     (folder / CHECKSUMS).write_text(sums)
     (folder / FILE).write_text(made.text())
     return made
@@ -52,7 +54,7 @@ def install(layout: Layout, made: ReleaseManifest) -> Program:
 
 
 def upgrade(layout: Layout, *arguments: str) -> int:
-    options = cli.parser().parse_args(["upgrade", "--yes", *arguments])
+    options = cli.parser().parse_args(["upgrade", "--yes", *arguments], CommandOptions())
     return command.run(options, layout)
 
 

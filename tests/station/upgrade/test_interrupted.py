@@ -129,7 +129,7 @@ def test_a_failure_brings_back_release_and_database_and_a_cut_meanwhile_does_not
         def is_running(self) -> bool:
             return self.running and current(self.layout) == a.name
 
-    station = NeverRecords(layout)
+    station: Station = NeverRecords(layout)
     station.start()
     cut_at(UpgradeStage.RETURNING, False, layout, station, prepared(a, b))
     state = states.load(layout.state)
@@ -166,7 +166,7 @@ def test_a_postgresql_database_comes_back_as_it_was(layout: Layout, console: Non
         def is_running(self) -> bool:
             return self.running and current(self.layout) == a.name
 
-    station = NeverRecords(layout)
+    station: Station = NeverRecords(layout)
     station.start()
     with pytest.raises(StorageError, match="is in use again, with the database from before"):
         Upgrader(layout, station, lambda _: None, 3.0).begin(prepared(a, b))

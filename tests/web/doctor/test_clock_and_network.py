@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cameras.discovery import ws_discovery
 from core.clock import ManualClock, SystemClock
 from core.settings import Settings, WebSettings
 from tests.web.conftest import SignIn
@@ -87,7 +88,7 @@ async def test_console_port(sign_in: SignIn, tmp_path: Path, monkeypatch: pytest
 def test_discovery_and_multicast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:  # without SO_REUSEADDR the port cannot be shared
         holder.bind(("", 0))  # not 3702: virtual cameras of other tests listen there
-        monkeypatch.setattr(network.ws_discovery, "PORT", holder.getsockname()[1])
+        monkeypatch.setattr(ws_discovery, "PORT", holder.getsockname()[1])
         (taken,) = network.discovery_port(checked_station(tmp_path))
     assert states(network.discovery_port(checked_station(tmp_path))) == ["ok"]
     assert taken.state is CheckState.WARNING and "Address already in use" in taken.value

@@ -175,7 +175,10 @@ def test_backups(tmp_path: Path) -> None:
 
     def made_at(days: float, error: str = "") -> CheckResult:
         backup_log.add(
-            tmp_path, backup_log.BackupRun(now - timedelta(days=days), "/mnt/nas", 10, 3_000_000, "restored", error)
+            tmp_path,
+            backup_log.BackupRun(
+                now - timedelta(days=days), "/mnt/nas", 10, 3_000_000, backup_log.BackupVerification.RESTORED, error
+            ),
         )
         return data.backup(here)[0]
 

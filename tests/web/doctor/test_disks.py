@@ -13,6 +13,7 @@ from core.settings import RetentionSettings
 from nvr.tables import RetentionClockRow, Volume
 from tests.web.doctor.checked import checked_station, states
 from web.doctor import archive, disks
+from web.doctor.disks import SmartReport
 from web.doctor.facts import CheckState
 
 
@@ -81,7 +82,7 @@ SMART = (
 
 
 @pytest.mark.parametrize(("said", "state", "value"), SMART)
-def test_smart_reports(said: dict[str, object], state: str, value: str) -> None:
+def test_smart_reports(said: SmartReport, state: str, value: str) -> None:
     found = disks.judge_smart(said, "sda")
     assert (found.state, found.value) == (state, value)
 

@@ -35,7 +35,7 @@ def exercise(role: Role | None, base_url: str, cookies: dict[str, str], examples
     session = requests.Session()
     session.cookies.update(cookies)
 
-    def run(case: schemathesis.Case) -> None:
+    def run(case: schemathesis.Case[Any]) -> None:
         nonlocal count
         count += 1
         answer = case.call(base_url=base_url, session=session, headers=HEADERS, allow_redirects=False, timeout=20)

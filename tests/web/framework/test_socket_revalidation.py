@@ -41,7 +41,7 @@ async def disable(session: Any) -> None:
 
 
 async def other_role(session: Any) -> None:
-    (await user(session)).role = Role.CONTRACTOR.value
+    (await user(session)).role = Role.CONTRACTOR
 
 
 async def other_scope(session: Any) -> None:
@@ -141,7 +141,12 @@ async def test_a_socket_that_sends_messages_or_floods_pings_is_closed(
 ) -> None:
     monkeypatch.setattr(socket_revalidation, "MAX_PINGS", 3)
     client = await sign_in(Role.VIDEO_OFFICER, SCOPE)
-    for say in (lambda s: s.send_str("a"), lambda s: s.send_bytes(b"a" * 4000), lambda s: s.send_str("a" * 100_000)):
+    floods: list[Callable[[Any], Awaitable[None]]] = [
+        lambda s: s.send_str("a"),
+        lambda s: s.send_bytes(b"a" * 4000),
+        lambda s: s.send_str("a" * 100_000),
+    ]
+    for say in floods:
         socket = await client.ws_connect("/api/events")
         await say(socket)
         assert await code(socket) in (1013, 1009)

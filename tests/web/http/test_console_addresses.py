@@ -12,7 +12,7 @@ from core.settings import DataSettings, Settings, TlsMode, WebSettings
 from web.http import connection_limits, listener
 from web.http.listener import Listener
 
-EXPOSED = (
+EXPOSED: tuple[tuple[str, str, list[str], str], ...] = (
     ("0.0.0.0", "off", [], "is served without encryption on 0.0.0.0"),
     ("127.0.0.1", "off", [], ""),
     ("::1", "proxy", [], ""),

@@ -93,7 +93,7 @@ async def test_an_uploaded_picture_is_complete(sign_in: SignIn) -> None:
         made.append(content)
         raise TooManyError("enough")
 
-    services_of(client).example_pool.run = looked
+    services_of(client).example_pool.run = looked  # type: ignore[assignment]
     noise = np.random.default_rng(1).integers(0, 255, (300, 400, 3), dtype=np.uint8)
     _, png = cv2.imencode(".png", noise)
     await client.post(SIMILAR, data=io.BytesIO(png.tobytes()), headers=HEADERS)

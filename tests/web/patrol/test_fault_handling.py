@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import select
 
 from core.accounts.permissions import Role
@@ -93,7 +95,8 @@ async def test_one_waiting_round_per_person(sign_in: SignIn, database: Database)
         await sign_in(Role.VIDEO_OFFICER, ["wangjia", "xidian"]),
         await sign_in(Role.VIDEO_OFFICER, ["xidian"]),
     )
-    path, same = "/api/patrol/rounds", {"villages": ["xidian", "wangjia"]}
+    path = "/api/patrol/rounds"
+    same: dict[str, Any] = {"villages": ["xidian", "wangjia"]}
     first = await post(officer, path, {"villages": ["wangjia", "xidian", "wangjia"]})
     for body in (same, {}, {**same, "cameras": []}):
         assert (await post(officer, path, body))["id"] == first["id"]

@@ -8,6 +8,7 @@ import json
 import shutil
 from asyncio.subprocess import PIPE
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -17,6 +18,7 @@ from core.audit.audit_trail import AuditRow
 from core.database import Database
 from health.register import register, signatures
 from health.tables import DailyRegister, Fault, PatrolRound, RegisterSupplement
+from health.vocabulary import FaultStatus
 from tests.web.calls import post
 from tests.web.conftest import SignIn
 from tests.web.patrol.records import NOW, TODAY, YESTERDAY, patrol_round
@@ -37,7 +39,7 @@ async def test_the_day_is_signed_once_and_printed(sign_in: SignIn, faults: dict[
     assert signed["signed_by"] and len(signed["digest"]) == 64 and signed["later"] is None
     await post(officer, "/api/patrol/day/sign", {"day": day["day"]}, 409)
     async with database.session() as session:
-        (await session.get_one(Fault, faults["black"])).state = "closed"
+        (await session.get_one(Fault, faults["black"])).state = FaultStatus.CLOSED
         assert (await session.scalars(select(DailyRegister.day))).all() == [day["day"]]
     page = await (await officer.get(f"/register/{day['day']}")).text()
     assert (
@@ -192,7 +194,7 @@ async def test_a_register_changed_with_its_audit_row_is_reported(sign_in: SignIn
 def test_a_day_signed_early_gets_one_supplement() -> None:
     start = datetime(2026, 11, 20, tzinfo=UTC)
     signed = DailyRegister(figures={"faults": [{"id": 1}]}, signed_at=start + timedelta(hours=9))
-    told = {"online": 0.9, "faults": [{"id": 1}]}
+    told: Any = {"online": 0.9, "faults": [{"id": 1}]}
     assert register.supplement_content(signed, [], told, start, start + timedelta(hours=20)) is None
     added = register.supplement_content(signed, [], told, start, start + timedelta(hours=25))
     assert added == {"online": 0.9, "faults": [], "day_over": True}

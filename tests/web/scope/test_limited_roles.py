@@ -11,6 +11,7 @@ from core.database import Database
 from health.tables import (
     WorkOrder,
 )  # fmt: skip
+from health.vocabulary import OrderState
 from tests.web.calls import post
 from tests.web.conftest import HEADERS, SignIn
 from tests.web.scope.route_calls import path_with_ids, request_route
@@ -104,10 +105,10 @@ async def test_a_contractor_does_not_see_long_closed_orders(
     client, order = await sign_in(Role.CONTRACTOR), mine["order"]
     paths = [f"/api/contractor/orders/{order}/photos/{mine['photo']}", f"/api/contractor/orders/{order}/still"]
     for state, closed, found in (
-        ("working", None, True),
-        ("closed", NOW - timedelta(days=29), True),
-        ("closed", NOW - timedelta(days=31), False),
-        ("merged", None, False),
+        (OrderState.WORKING, None, True),
+        (OrderState.CLOSED, NOW - timedelta(days=29), True),
+        (OrderState.CLOSED, NOW - timedelta(days=31), False),
+        (OrderState.MERGED, None, False),
     ):
         async with database.session() as session:
             row = await session.get_one(WorkOrder, order)

@@ -14,6 +14,7 @@ from cases.tables import Alert, Case, WatchSubject
 from core import events
 from core.clock import SystemClock, to_microseconds
 from core.database import Base, Database
+from core.events import EventKind
 from core.settings import Settings
 from health.tables import (
     DailyFigures,
@@ -184,7 +185,7 @@ async def fill(database: Database, settings: Settings, sightings: SightingStore,
             await add(DailyFigures(day="2026-01-01", kind=kind, name=mark, figures={"cameras": 77}))
         verdict = {"reason": PURPOSE, "verdict": "candidate", "by": mark, "at": NOW, "thumbnail": picture}
         await add(Judgement(sighting=seen.id, camera=camera, village=village, **verdict))
-        events.append(session, NOW, "fault.opened", village=village, camera=camera, x=mark)
+        events.append(session, NOW, EventKind.FAULT_OPENED, village=village, camera=camera, x=mark)
     return made
 
 

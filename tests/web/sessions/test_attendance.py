@@ -206,7 +206,7 @@ async def test_footage_that_does_not_adjoin_is_another_viewing(database: Databas
     clock.advance(VIEWING_ENDS_AFTER_S + 1)
     await log.flush()
     told = sorted(
-        (r.data["start"][11:19], r.data["end"][11:19], r.data["seconds"])
+        (str(r.data["start"])[11:19], str(r.data["end"])[11:19], r.data["seconds"])
         for r in await audit_rows(database, "playback.close")
     )
     assert told == [("01:00:00", "01:03:00", 40.0), ("22:00:00", "22:02:00", 10.0)]

@@ -223,9 +223,9 @@ async def town(
     made.sighting = str(seen.id)
     client = await sign_in(None)
     services = services_of(client)
-    services.reader = Footage(folder / "x.mp4")
-    services.snapshots.jpeg = _picture
-    services.printer.pdf_of = _pdf
+    services.reader = Footage(folder / "x.mp4")  # type: ignore[assignment]
+    services.snapshots.jpeg = _picture  # type: ignore[assignment]
+    services.printer.pdf_of = _pdf  # type: ignore[assignment]
     monkeypatch.setattr(hls, "playlist", lambda *_, **__: "#EXTM3U")
     monkeypatch.setattr(hls, "thumbnail_times", lambda *_: [START])
     monkeypatch.setattr(hls, "segment_part", lambda *_: b"part")
@@ -312,7 +312,7 @@ async def test_ungranted_pictures_write_a_row_each(town: Town) -> None:
     moments = [from_microseconds(START + s * 1_000_000).isoformat() for s in (0, 1, 2)]
     for at in moments:
         assert (await client.get("/api/cameras/wj-01/snapshot", params={"at": at})).status == 200
-    assert [datetime.fromisoformat(r.data["start"]) for r in await town.rows(before)] == [
+    assert [datetime.fromisoformat(str(r.data["start"])) for r in await town.rows(before)] == [
         datetime.fromisoformat(m) for m in moments
     ]
 
@@ -365,7 +365,10 @@ async def test_the_audit_row_names_whole_segments(path: str, town: Town) -> None
     async with client.get(f"/api/playback/wj-01/main/{path}", params=query) as reply:
         assert reply.status == 200
     data = (await town.rows())[-1].data
-    assert [to_microseconds(datetime.fromisoformat(data[n])) for n in ("start", "end")] == [START, START + 60_000_000]
+    assert [to_microseconds(datetime.fromisoformat(str(data[n]))) for n in ("start", "end")] == [
+        START,
+        START + 60_000_000,
+    ]
     grants = services_of(client).footage_grants
     (session,) = grants._sessions
     assert grants.covers(session, "案件 2026-1", "wj-01", START, START + 60_000_000)
@@ -380,7 +383,7 @@ async def test_a_strip_grants_no_more_than_it_shows(town: Town) -> None:
     async with client.get("/api/playback/wj-01/main/strip", params=span) as reply:
         assert reply.status == 200
     data = (await town.rows())[-1].data
-    assert to_microseconds(datetime.fromisoformat(data["end"])) == START + 6 * hour_us
+    assert to_microseconds(datetime.fromisoformat(str(data["end"]))) == START + 6 * hour_us
     grants = services_of(client).footage_grants
     (session,) = grants._sessions
     assert grants.covers(session, "案件 2026-1", "wj-01", START, START + hour_us)

@@ -47,7 +47,7 @@ async def feed(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
 async def announce(database: Database, numbers: range) -> None:
     async with database.session() as session:
         for n in numbers:
-            events.append(session, SystemClock().now(), "test.made", n=n)
+            events.append(session, SystemClock().now(), EventKind.FAULT_OPENED, n=n)
 
 
 async def take(feed: EventFeed, after: int | None, count: int) -> list[tuple[int, str]]:
@@ -84,7 +84,7 @@ async def test_all_sockets_get_the_same_events_in_order(
     for first in range(20, 28):
         await announce(database, range(first, first + 1))
     heard = await asyncio.gather(*listeners)
-    assert all(h == [(i, "test.made") for i in range(21, 29)] for h in heard)
+    assert all(h == [(i, EventKind.FAULT_OPENED) for i in range(21, 29)] for h in heard)
     assert reads < 30
 
 

@@ -125,7 +125,7 @@ def test_a_stream_that_becomes_slower_is_missed_once() -> None:
 def test_a_timeline_ends_with_its_newest_file_or_its_open_gap() -> None:
     assert timeline_end([], []) is None
     assert timeline_end([5 * S, 9 * S, 7 * S], []) == TimelineEnd(9 * S, False, GapCause.NO_PACKETS)
-    assert timeline_end([9 * S], [(3 * S, "unreachable"), (4 * S, "no_packets")]) == TimelineEnd(
+    assert timeline_end([9 * S], [(3 * S, GapCause.UNREACHABLE), (4 * S, GapCause.NO_PACKETS)]) == TimelineEnd(
         4 * S, True, GapCause.NO_PACKETS
     )
 

@@ -13,7 +13,8 @@ from sqlalchemy import insert, select, update
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.database import Base, Database
 from nvr.archive.segment_index import Segment
-from nvr.recorder.recorder import StreamSpec
+from nvr.engine_choice import EngineKind
+from nvr.streams import StreamSpec
 from nvr.tables import Volume
 from tests.conftest import open_database, street_clip
 from tests.nvr.conftest import eventually, record, segments_of
@@ -35,7 +36,7 @@ def footage_made_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
         server = RtspServer([Mount("/cam", {"healthy": clip})])
         port = await server.start("127.0.0.1", 0)
         async with open_database(folder) as database:
-            stream = StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", None, "native")
+            stream = StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", None, EngineKind.NATIVE)
             async with record(database, folder / "video", stream) as machine:
                 await eventually(lambda: machine.streams["cam/main"].counters.frames >= 45, 20)
             await server.stop()

@@ -28,7 +28,7 @@ from nvr.archive.reader import ArchiveReader
 from nvr.archive.segment_index import Segment, SegmentFlag
 from nvr.media.mp4 import fmp4
 from nvr.storage.disk_calls import DiskCalls
-from nvr.tables import Gap
+from nvr.tables import Gap, GapCause
 from tests.nvr.archive.recorded.rows import gap_rows, mark_open, replace_entry
 from tests.nvr.conftest import eventually, place_of, probe, segments_of
 
@@ -54,7 +54,7 @@ async def test_a_time_line_goes_on_behind_its_newest_gap(recorded: list[Segment]
     async with database.session() as session:
         session.add(Gap(stream="cam/main", start_us=end + 7_000_000, cause="auth_refused", detail=""))
     assert await timeline_ends(database, ["cam/main"]) == {
-        "cam/main": TimelineEnd(end + 7_000_000, True, "auth_refused")
+        "cam/main": TimelineEnd(end + 7_000_000, True, GapCause.AUTH_REFUSED)
     }
 
 

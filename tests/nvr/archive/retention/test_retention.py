@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from nvr.archive.retention.retention import RECENTLY_CLOSED_US
 from nvr.archive.segment_index import Segment
 from nvr.clock.filing_periods import OPEN_END_US
 from nvr.storage.disk_calls import DiskCalls
-from nvr.tables import Footage, MisfiledRow, Volume
+from nvr.tables import Footage, MisfiledRow, Volume, VolumeState
 from tests.nvr.archive.retention_rows import (
     hold,
     hourly,
@@ -109,7 +110,7 @@ async def test_a_hold_made_during_a_pass_is_seen_by_it(
     )
     delete, done = retention._delete, 0
 
-    async def slowly(*arguments: Any) -> list[Segment]:
+    async def slowly(*arguments: Any) -> Sequence[Segment]:
         nonlocal done
         done += 1
         if done == 3:
@@ -179,7 +180,7 @@ async def test_a_volume_that_is_not_mounted_loses_no_entry(
     assert await retention.run_once() == 0
     async with database.session() as session:
         row = await session.get_one(Volume, 1)
-        row.total_bytes, row.state = 0, "missing"
+        row.total_bytes, row.state = 0, VolumeState.MISSING
     assert await retention.run_once() == 0 and await remaining_files(database) == {"a/main": 3}
 
 

@@ -14,7 +14,8 @@ from nvr.archive.writing import file_names
 from nvr.archive.writing.segment_writer import LiveTap
 from nvr.media.samples import AudioRun
 from nvr.playback.live import announcement
-from nvr.rtsp.sdp import AudioTrack
+from nvr.rtsp.sdp import AudioCodec, AudioTrack
+from nvr.tables import GapCause
 from tests.nvr.camera_clock import ORIGIN_US, CameraClock
 from tests.nvr.memory_recording import Recording, single
 
@@ -191,7 +192,7 @@ def test_a_clock_that_is_set_between_two_sessions() -> None:
     made = Recording()
     until = made.pictures(50)
     made.sink.end_session()
-    made.sink.start_gap("unreachable", "", until)
+    made.sink.start_gap(GapCause.UNREACHABLE, "", until)
     made.sink.clock_stepped(-3600 * S)
     made.sink.begin_session()
     made.pictures(25, until + 4 * S)
@@ -200,7 +201,7 @@ def test_a_clock_that_is_set_between_two_sessions() -> None:
     assert second.start_us == pytest.approx(first.end_us - 3600 * S + 4 * S, abs=50_000)
 
 
-TRACK = AudioTrack("pcma", 8, "", 8000, 1)
+TRACK = AudioTrack(AudioCodec.PCMA, 8, "", 8000, 1)
 
 
 def sound_times(made: Recording) -> list[int]:

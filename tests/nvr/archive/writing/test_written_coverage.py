@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from core.clock import SECOND as S
 from nvr.clock.station_clock import StationClock
 from nvr.media.samples import FragmentSamples
+from nvr.tables import GapCause
 from tests.nvr.camera_clock import DAY, ORIGIN_US, CameraClock
 from tests.nvr.memory_recording import VIDEO, Recording
 
@@ -51,7 +52,7 @@ def test_a_gap_begins_where_footage_ends() -> None:
     made = Recording()
     until = made.pictures(50)
     made.sink.end_session()
-    made.sink.start_gap("unreachable", "", until + 2 * S)
+    made.sink.start_gap(GapCause.UNREACHABLE, "", until + 2 * S)
     made.sink.begin_session()
     made.pictures(25, until + 10 * S)
     made.sink.end_session()
@@ -93,9 +94,13 @@ def test_recorded_and_gaps_make_up_what_elapsed(clock: CameraClock, gop: int, se
 @settings(max_examples=15, deadline=None)
 @given(
     clocks,
-    st.lists(st.tuples(st.floats(0.5, 20), st.sampled_from(("unreachable", "no_packets"))), min_size=1, max_size=4),
+    st.lists(
+        st.tuples(st.floats(0.5, 20), st.sampled_from((GapCause.UNREACHABLE, GapCause.NO_PACKETS))),
+        min_size=1,
+        max_size=4,
+    ),
 )
-def test_accounting_over_reconnections(clock: CameraClock, breaks: list[tuple[float, str]]) -> None:
+def test_accounting_over_reconnections(clock: CameraClock, breaks: list[tuple[float, GapCause]]) -> None:
     made, later = Recording(7.0), 0
     clock = replace(clock, seconds=12.0, pauses=())
     for pause, cause in breaks:

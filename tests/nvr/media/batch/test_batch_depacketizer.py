@@ -26,7 +26,7 @@ from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.recorder.native_session import NativeSession
 from nvr.recorder.poll_loop import PollLoop
 from nvr.rtsp.client import RtspSession
-from nvr.rtsp.sdp import VideoTrack
+from nvr.rtsp.sdp import VideoCodec, VideoTrack
 from tests.nvr.camera_streams import STEP, Style, encode, numbered, packetise, sample, sei
 from tests.nvr.fed_session import Outgoing
 
@@ -84,12 +84,15 @@ class Sink:
 class Coded(Protocol):
     """What a session knows of the stream beforehand."""
 
-    codec: str
-    parameter_sets: list[bytes]
+    @property
+    def codec(self) -> str: ...
+
+    @property
+    def parameter_sets(self) -> list[bytes]: ...
 
 
 def session(coded: Coded, chunks: list[bytes]) -> tuple[NativeSession, Sink, StreamCounters]:
-    track = VideoTrack(coded.codec, 96, "rtsp://h/t", coded.parameter_sets, None)
+    track = VideoTrack(VideoCodec(coded.codec), 96, "rtsp://h/t", coded.parameter_sets, None)
     rtsp = RtspSession(Socket(chunks), "rtsp://h/", track, "1", 60, "OPTIONS", 0, b"", Authenticator(None), 1)  # type: ignore[arg-type]
     sink, counters = Sink(), StreamCounters()
     made = NativeSession(rtsp, sink, counters, stall_seconds=1e9, fragment_ticks=1, now=0.0)  # type: ignore[arg-type]

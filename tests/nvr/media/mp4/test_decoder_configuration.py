@@ -11,6 +11,7 @@ from core.errors import ProtocolError
 from nvr.media.codec.parameter_sets import VideoFormat, read_h264_sps, read_h265_sps
 from nvr.media.mp4.fmp4 import codec_configuration
 from nvr.media.mp4.moov import sets_of_record
+from nvr.rtsp.sdp import VideoCodec
 
 HVCC_FIXED_BYTES = 22  # before the arrays of parameter sets, to which ffmpeg adds SEI
 H264 = {  # pixel format: profile_idc, chroma_format_idc, bit depth
@@ -53,7 +54,7 @@ def video_of(file: bytes, codec: str) -> tuple[bytes, VideoFormat]:
     """Return ffmpeg's record, and our format of the same parameter sets."""
     found, record = codec_configuration(file)
     assert found == codec
-    return record, VideoFormat.from_sets(codec, sets_of_record(codec, record))
+    return record, VideoFormat.from_sets(VideoCodec(codec), sets_of_record(codec, record))
 
 
 @pytest.mark.parametrize("pixels", H264)

@@ -244,7 +244,7 @@ def test_silence_completes_a_picture_of_a_camera_whose_marker_is_not_known_yet(m
 def test_a_trusted_marker_completes_a_picture_at_once(codec: str) -> None:
     packets = packetise(pictures(codec), codec, Style())
     runs: list[FragmentSamples] = []
-    depacketizer = Depacketizer(codec, [], StreamCounters(), runs.append)
+    depacketizer = Depacketizer(VideoCodec(codec), [], StreamCounters(), runs.append)
     for p in packets:
         depacketizer.push(memoryview(p.payload), 0, len(p.payload), p.seq, p.ts, p.marker)
         if p.marker:

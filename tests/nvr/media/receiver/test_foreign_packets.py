@@ -13,6 +13,7 @@ from nvr.media.pictures.depacketizer import Depacketizer
 from nvr.media.receiver.rtp_receiver import RtpReceiver
 from nvr.media.rtp.foreign_sequence_numbers import ForeignSequenceNumbers
 from nvr.media.samples import FragmentSamples, StreamCounters
+from nvr.rtsp.sdp import VideoCodec
 from nvr.rtsp.transports import stated_ssrc
 from tests.nvr.camera_streams import STEP, Packet, Style, encode, numbered, packetise, sample, samples
 
@@ -37,9 +38,9 @@ class Channel:
     def __init__(self, codec: str, stated: int = -1) -> None:
         self.counters = StreamCounters()
         self.runs: list[FragmentSamples] = []
-        self.depacketizer = Depacketizer(codec, [], self.counters, self.runs.append)
+        self.depacketizer = Depacketizer(VideoCodec(codec), [], self.counters, self.runs.append)
         self.receiver = RtpReceiver(
-            self.depacketizer, 96, lambda: Depacketizer(codec, [], StreamCounters(), lambda _: None), stated
+            self.depacketizer, 96, lambda: Depacketizer(VideoCodec(codec), [], StreamCounters(), lambda _: None), stated
         )
 
     def take(self, packets: list[Packet], every: int = 50) -> list[bytes]:
