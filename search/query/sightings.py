@@ -32,7 +32,7 @@ def sighting_of(track: Track, pack: int, embedder: int) -> Sighting:
         camera=ids.camera_of(track.id),
         cls=track.cls,
         score=round(track.score * 1000),
-        looks=min(track.detections, 32_000),
+        detections=min(track.detections, 32_000),
         upper=upper.first,
         upper2=upper.second,
         lower=lower.first,
@@ -129,10 +129,10 @@ def _track_of(s: Sighting, vector: Vector | None, embedder: str) -> Track:
         s.id,
         s.end_ms,
         points,
-        {s.cls: float(s.looks)},
+        {s.cls: float(s.detections)},
         np.zeros(256, np.float32) if vector is None else vector,
         embedder,
-        detections=s.looks,
+        detections=s.detections,
         score=s.score / 1000,
         plate=s.plate,
         best_ms=s.best_ms,
@@ -146,14 +146,14 @@ def _track_of(s: Sighting, vector: Vector | None, embedder: str) -> Track:
         thumbnail_place=(s.thumb, s.thumb_size),
     )
     if s.upper or s.lower:
-        track.coloured = s.looks
-        track.upper = _restored_weights(s.upper, s.upper2, s.upper_share) * s.looks
-        track.lower = _restored_weights(s.lower, s.lower2, s.lower_share) * s.looks
+        track.coloured = s.detections
+        track.upper = _restored_weights(s.upper, s.upper2, s.upper_share) * s.detections
+        track.lower = _restored_weights(s.lower, s.lower2, s.lower_share) * s.detections
     elif s.tone:
         track.tones = [s.tone]
     for attribute in Attribute:
         if s.known & attribute:
-            track.attributes[attribute] = (float(bool(s.attributes & attribute)) * s.looks, s.looks)
+            track.attributes[attribute] = (float(bool(s.attributes & attribute)) * s.detections, s.detections)
     return track
 
 

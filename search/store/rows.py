@@ -37,7 +37,9 @@ SIGHTING = sa.Table(
     sa.Column("camera", _small, nullable=False, comment="Number of camera and village (table camera_number)"),
     sa.Column("cls", _small, nullable=False, comment="search.vocabulary.Cls"),
     sa.Column("score", _small, nullable=False, comment="Best score of the detector, thousandths"),
-    sa.Column("looks", _small, nullable=False, comment="Keyframes on which it was seen"),
+    sa.Column(  # stored name: docs/search.md, "The store"
+        "looks", _small, key="detections", nullable=False, comment="Keyframes on which it was seen"
+    ),
     sa.Column("upper", _small, nullable=False, comment="Strongest colour of the upper part or of a vehicle; 0 none"),
     sa.Column(
         "upper2", _small, comment="Second colour of it; null: none, so that the partial index needs no second condition"
@@ -102,7 +104,7 @@ PROGRESS = sa.Table(
     sa.Column("position_us", sa.BigInteger, nullable=False, comment="Keyframes up to here are in, µs UTC"),
 )  # fmt: skip
 PENDING = sa.Table(
-    "fresh",  # stored name: kept, because several processes have day files open that an earlier release made
+    "fresh",  # stored name: docs/search.md, "The store"
     METADATA,
     sa.Column("n", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
     sa.Column("day", sa.String(8), nullable=False, index=True),
@@ -125,7 +127,7 @@ class Point(NamedTuple):
 
 @dataclass(slots=True)
 class Sighting:
-    """A row; the fields have the names and the order of the table's columns, also `looks` (detections)."""
+    """A row; the fields have the keys and the order of the table's columns."""
 
     id: int
     end_ms: int
@@ -133,7 +135,7 @@ class Sighting:
     camera: int
     cls: int
     score: int
-    looks: int = 1
+    detections: int = 1
     upper: int = 0
     upper2: int = 0
     lower: int = 0
@@ -185,7 +187,7 @@ class Sighting:
 NAMES = tuple(f.name for f in fields(Sighting))
 _VALUES = attrgetter(*NAMES)
 _NULLABLE = (NAMES.index("upper2"), NAMES.index("lower2"))
-assert tuple(c.name for c in SIGHTING.columns) == NAMES
+assert tuple(c.key for c in SIGHTING.columns) == NAMES
 
 
 def pack_path(points: Sequence[Point]) -> bytes:

@@ -103,11 +103,8 @@ async def test_steps_photo_and_still(sign_in: SignIn, orders: dict[str, int], da
     refused = await client.post(f"{mine}/photo", data=b"PK\x03\x04 no picture", headers=HEADERS)
     assert refused.status == 400
     still = cv2.imdecode(np.frombuffer(await (await client.get(f"{mine}/still")).read(), np.uint8), 1)
-    assert (
-        still is not None
-        and still.shape[1] == WIDTH
-        and still[:, : WIDTH // 2 - 4].max() < 40 < 150 < still[:, WIDTH // 2 + 4 :].min()
-    )
+    assert still is not None and still.shape[1] == WIDTH
+    assert still[:, : WIDTH // 2 - 4].max() < 40 < 150 < still[:, WIDTH // 2 + 4 :].min()
     officer = await sign_in(Role.VIDEO_OFFICER)
     file = await (await officer.get(f"/api/orders/{orders['Ning Hai']}")).json()
     assert file["photos"] == [kept["photo"]] and file["order"]["state"] == "verifying" and file["order"]["cost"] == 120

@@ -332,7 +332,7 @@ async def test_invalid_queries_give_one_sentence(sign_in: SignIn, body: dict[str
 async def test_pages_contain_every_sighting_once(sign_in: SignIn, database: Database, sightings: SightingStore) -> None:
     for i in range(12):
         await put(
-            database, sightings, "wj-01", "wangjia", "red", 10 + i, i, score=300 + (i * 37) % 600, looks=1 + i % 4
+            database, sightings, "wj-01", "wangjia", "red", 10 + i, i, score=300 + (i * 37) % 600, detections=1 + i % 4
         )
     client = await officer(sign_in)
     for order in ("newest", "best"):

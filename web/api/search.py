@@ -128,7 +128,7 @@ def _page(c: AnyContext, query: Query, body: SearchBody) -> tuple[list[Sighting]
 
 def _rank(s: Sighting) -> int:
     """Return how well an object was seen: detection score times number of observations (20 at most)."""
-    return s.score * min(s.looks, 20)
+    return s.score * min(s.detections, 20)
 
 
 def _key(text: str, parts: int) -> list[int]:

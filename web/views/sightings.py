@@ -67,7 +67,7 @@ def sighting_view(s: Sighting, place: CameraPlace, verdict: SightingVerdict | No
         village=place.village,
         cls=Cls(s.cls).name,
         score=s.score / 1000,
-        keyframes=s.looks,
+        keyframes=s.detections,
         box=(s.x / BOX_UNITS, s.y / BOX_UNITS, s.w / BOX_UNITS, s.h / BOX_UNITS),
         upper=_colours(s.upper, s.upper2),
         lower=_colours(s.lower, s.lower2),

@@ -42,7 +42,12 @@ def test_person_crossing_the_street_is_one_sighting() -> None:
     (track,) = tracker.tracks
     assert seen == {track.id} == {ids.compose(START, 7, 0)}
     row = sighting_of(track, 1, 2)
-    assert (row.looks, row.end_ms - row.start_ms, row.direction, row.upper) == (10, 18_000, Direction.right, Colour.red)
+    assert (row.detections, row.end_ms - row.start_ms, row.direction, row.upper) == (
+        10,
+        18_000,
+        Direction.right,
+        Colour.red,
+    )
     assert (
         row.speed == Speed.slow
         and len(unpack_path(row.start_ms, row.path)) == 10

@@ -85,8 +85,8 @@ async def test_indexing_resumes_at_its_position(town: Town) -> None:
     seen = await town.found()
     people = [s for s in seen if s.cls == Cls.person]
     assert people and all(s.upper for s in people if s.score > 700)
-    longest = max(seen, key=lambda s: s.looks)
-    assert longest.looks >= 4 and longest.end_ms - longest.start_ms >= 6000
+    longest = max(seen, key=lambda s: s.detections)
+    assert longest.detections >= 4 and longest.end_ms - longest.start_ms >= 6000
     picture = await asyncio.to_thread(
         thumbnails.read, town.store.day_dir(ids.day_of(longest.start_ms)), longest.thumb, longest.thumb_size
     )
@@ -121,7 +121,7 @@ async def test_restarted_analyst_continues_the_same_sightings(town: Town, seed: 
     assert analysed == [f.at_us for f in town.reader.frames]
     seen = await town.found()
     assert len({s.id for s in seen}) == len(seen)
-    assert max(s.looks for s in seen) >= 4
+    assert max(s.detections for s in seen) >= 4
     assert await asyncio.to_thread(verify.problems, town.store) == []
 
 
@@ -159,7 +159,7 @@ async def test_reindexing_replaces_a_period(town: Town) -> None:
     for _ in range(2):
         assert await town.indexer(reindex).reindex(cameras) > 0
         after = await town.found()
-        assert [(s.id, s.cls, s.looks) for s in after] == [(s.id, s.cls, s.looks) for s in before]
+        assert [(s.id, s.cls, s.detections) for s in after] == [(s.id, s.cls, s.detections) for s in before]
     # the live position is unchanged, and that of the second run is deleted
     assert await asyncio.to_thread(town.store.positions) == {"cam/main": live}
     assert await asyncio.to_thread(verify.problems, town.store) == []

@@ -94,7 +94,7 @@ async def test_killed_analyst_neither_skips_nor_duplicates(
     assert len({s.id for s in seen}) == len(seen)
     # The content of a keyframe depends on nothing else here: each counts as often as in one uninterrupted run, that is
     # once.
-    assert whole.counts.detected == COUNT and sum(s.looks for s in seen) == sum(t.detections for t in whole.tracks)
+    assert whole.counts.detected == COUNT and sum(s.detections for s in seen) == sum(t.detections for t in whole.tracks)
     assert await asyncio.to_thread(verify.problems, store) == []
     await asyncio.to_thread(store.close)
 

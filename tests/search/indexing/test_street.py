@@ -142,14 +142,16 @@ async def test_phrases_find_only_the_people_they_describe(station: Station) -> N
         ("红衣 最近2小时", {"e1", "w1"}),
     ):
         found = await station.say(phrase)
-        people = [(c, s) for c, s in found if s.cls in (Cls.person, Cls.rider, Cls.unknown) and s.looks > 1]
+        people = [(c, s) for c, s in found if s.cls in (Cls.person, Cls.rider, Cls.unknown) and s.detections > 1]
         assert {c for c, _ in people} == cameras, phrase
 
 
 async def test_each_passer_is_one_sighting_with_time_and_direction(station: Station) -> None:
     start_ms = round((station.now - timedelta(hours=1)).timestamp() * 1000)
     for passer in PASSERS:
-        found = [s for c, s in await station.ask(Filter(upper=[passer.jacket])) if c == passer.camera and s.looks >= 4]
+        found = [
+            s for c, s in await station.ask(Filter(upper=[passer.jacket])) if c == passer.camera and s.detections >= 4
+        ]
         mine = [s for s in found if abs(s.start_ms - start_ms - passer.at * 1000) < 15_000]
         assert len(mine) == 1, passer
         assert mine[0].direction in ((Direction.left, Direction.left_up, Direction.left_down) if passer.leftwards else
@@ -158,8 +160,8 @@ async def test_each_passer_is_one_sighting_with_time_and_direction(station: Stat
 
 async def test_headings_use_the_azimuths_of_the_cameras(station: Station) -> None:
     """To the right is east if the camera points north, and west if it points south; w2's azimuth is unknown."""
-    east = {c for c, s in await station.say("red jacket heading east") if s.looks >= 4}
-    west = {c for c, s in await station.say("红衣男子往西") if s.looks >= 4}
+    east = {c for c, s in await station.say("red jacket heading east") if s.detections >= 4}
+    west = {c for c, s in await station.say("红衣男子往西") if s.detections >= 4}
     assert (east, west) == ({"e1"}, {"w1"})
 
 

@@ -154,7 +154,7 @@ async def test_best_shot_comes_from_the_main_stream(database: Database, clock: M
     heights = {}
     for name, given in (("both", frames), ("sub", {"cam/sub": frames["cam/sub"], "cam/main": []})):
         store, _ = await indexed(database, clock, tmp_path / name, given, settings)
-        found = [s for s in await asyncio.to_thread(find, store, Query(), 100) if s.looks >= 5]
+        found = [s for s in await asyncio.to_thread(find, store, Query(), 100) if s.detections >= 5]
         sizes = []
         for s in found:
             content = await asyncio.to_thread(

@@ -188,7 +188,7 @@ def test_changed_sightings_and_pending_entries(town: SightingStore) -> None:
     at = START_MS + 60 * ids.DAY_MS
     day, made = ids.day_of(at), sighting(at)
     town.write(day, [Batch("a/main", 1, new=[made], pending=[made.id])])
-    grown = replace(made, end_ms=made.end_ms + 9000, upper=4, upper2=2, looks=7)
+    grown = replace(made, end_ms=made.end_ms + 9000, upper=4, upper2=2, detections=7)
     town.write(day, [Batch("a/main", 2, changed=[grown], pending=[made.id])])
     assert town.get(made.id) == grown
     pending = town.pending(10)
