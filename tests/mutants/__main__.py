@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import sys
 import time
@@ -21,6 +22,7 @@ def main() -> int:
     parser.add_argument("packages", nargs="*", metavar="PACKAGE", help=f"of {', '.join(t.source for t in TARGETS)}")
     parser.add_argument("--sample", type=int, metavar="N", help="at most N mutants of each package (default: all)")
     parser.add_argument("--seed", type=int, default=1, help="of the sample (default: 1)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="begin no mutant after M minutes (random order)")
     parser.add_argument("--named", action="store_true", help="the mutants of tests/mutants/named.py only")
     parser.add_argument("--survivors", type=Path, default=ROOT / "mutants.diff", metavar="FILE", help="their diffs")
     options = parser.parse_args()
@@ -31,22 +33,21 @@ def main() -> int:
     if options.named:
         return named(options.survivors)
     chosen = {t.source: sample(t, options.sample, options.seed) for t in targets}
-    return report(targets, chosen, options.survivors)
+    return report(targets, chosen, options.survivors, math.inf if options.minutes is None else 60 * options.minutes)
 
 
 def sample(target: Target, size: int | None, seed: int) -> list[Mutant]:
+    """Return at most `size` mutants of the package, in random order."""
     points = [p for file in target.files() for p in operators.points(file)]
-    if size is not None and size < len(points):
-        points = random.Random(seed).sample(points, size)
-    return [p.mutant() for p in points]
+    return [p.mutant() for p in random.Random(seed).sample(points, min(len(points), size or len(points)))]
 
 
 def target_of(path: str) -> Target:
     return next(t for t in TARGETS if path == t.source or path.startswith(f"{t.source}/"))
 
 
-def report(targets: list[Target], chosen: dict[str, list[Mutant]], survivors: Path) -> int:
-    """Run the mutants and print a line for each package; returns the exit status."""
+def report(targets: list[Target], chosen: dict[str, list[Mutant]], survivors: Path, limit_s: float) -> int:
+    """Run the mutants, none after `limit_s`, and print a line for each package; returns the exit status."""
     counts = {t.source: Counter[Outcome]() for t in targets}
     began = time.monotonic()
     with survivors.open("w", encoding="utf-8") as file:
@@ -62,6 +63,7 @@ def report(targets: list[Target], chosen: dict[str, list[Mutant]], survivors: Pa
             [m for t in targets for m in chosen[t.source]],
             lambda path: target_of(path).tests,
             tell,
+            limit_s,
         )
         runner.run(plugin, [test for t in targets for test in t.tests], LEFT_OUT)
     if plugin.failing:

@@ -8,6 +8,7 @@ all tests and measures which lines each of them executes; then one child for eac
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import pickle
 import resource
@@ -68,7 +69,8 @@ class _SessionOnly:
 class MutantPlugin:
     """Runs the mutants instead of the tests.
 
-    `tell` gets each mutant with its outcome. `files` are measured; `tests_of` tells which tests a mutant's file has.
+    `tell` gets each mutant with its outcome. `files` are measured; `tests_of` tells which tests a mutant's file has. No
+    mutant is begun later than `limit_s` after the first.
     """
 
     def __init__(
@@ -77,7 +79,9 @@ class MutantPlugin:
         mutants: Sequence[Mutant],
         tests_of: Callable[[str], tuple[str, ...]],
         tell: Callable[[Mutant, Outcome], None],
+        limit_s: float = math.inf,
     ):
+        self._limit_s = limit_s
         self._files, self._mutants, self._tests_of, self._tell = files, mutants, tests_of, tell
         self.failing: list[str] = []
 
@@ -91,7 +95,10 @@ class MutantPlugin:
         self.failing = [name for name, run in runs.items() if run.failed]
         if self.failing:
             return True
+        began = time.monotonic()
         for mutant in self._mutants:
+            if time.monotonic() - began > self._limit_s:
+                break
             tests = sorted(_covering(mutant, runs, self._tests_of(mutant.path)), key=lambda n: runs[n].seconds)
             if not tests:
                 self._tell(mutant, Outcome.SURVIVED)
