@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from health.faults.descriptions import describe
-from health.faults.families import FAMILIES, NO_VIDEO, FaultRule
+from health.faults.families import FAMILIES, NO_VIDEO, PICTURE_FAMILIES, FaultRule
 from health.faults.state_machine import FLAPPING_OPENINGS, MAX_VOTES, REOPEN_SECONDS, FaultState, Vote, advance
 from health.vocabulary import FaultStatus, Light
 
@@ -30,6 +30,12 @@ RULES = {
     FaultRule(3, 4, 1800.0, 3, 3600.0): "moved shaking",
     FaultRule(4, 5, 10800.0, 3, 3600.0): "partial_occlusion blurred_part haze",
 }
+
+
+def test_picture_families_are_those_of_the_kind() -> None:
+    of_pictures = {name for name, f in FAMILIES.items() if f.kind == "picture"}
+    assert set(PICTURE_FAMILIES) == of_pictures and {"black", "moved"} <= of_pictures
+    assert of_pictures.isdisjoint({"clock", "mark_time", "low_fps", "uplink", "card", "gaps", "volume"})
 
 
 def test_the_severity_of_each_family() -> None:

@@ -39,6 +39,12 @@ def test_a_village_behind_one_switch_is_a_switch_fault() -> None:
     assert down(children, {f"a{i}" for i in range(12)}) == {("switch", "a/one")}
 
 
+def test_two_switches_of_a_village_are_two_faults() -> None:
+    children = town()
+    failing = {c.camera for c in children if c.village == "v2" and c.switch in ("s1", "s3")}
+    assert down(children, failing) == {("switch", "v2/s1"), ("switch", "v2/s3")}
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_three_thousand_village_days(seed: int) -> None:
     """Finds 99 % of the outages and reports no false one.
