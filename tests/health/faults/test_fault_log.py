@@ -12,9 +12,18 @@ from core.database import Database
 from core.events import Event
 from health.faults import fault_log
 from health.faults.families import PICTURE_RULE
-from health.faults.fault_log import FaultEvidence, FaultSubject, is_open, record_inspection, scaled_rule
-from health.tables import Fault, Maintenance
-from health.vocabulary import FaultFamily, Light
+from health.faults.fault_log import (
+    FaultEvidence,
+    FaultSubject,
+    end_stale_suspicion,
+    is_open,
+    record_inspection,
+    scaled_rule,
+    suspected_at,
+)
+from health.faults.state_machine import SUSPICION_LIFETIME_S
+from health.tables import Fault, FaultFacts, Maintenance
+from health.vocabulary import FaultFamily, FaultStatus, Light
 
 AT = datetime(2026, 11, 29, 12, tzinfo=timezone.utc)
 CAMERA = FaultSubject("c1", "v", "gate")
@@ -162,3 +171,14 @@ async def test_planned_work_lasts_from_its_start_to_before_its_end(
             session.add(Maintenance(start=AT, until=until, reason="x", by="li", **place))
     async with database.reading() as session:
         assert await fault_log.in_maintenance(session, AT + timedelta(seconds=now)) == planned
+
+
+@pytest.mark.parametrize(("pace", "lifetime_s"), [(2.0, SUSPICION_LIFETIME_S), (0.25, SUSPICION_LIFETIME_S / 4)])
+def test_a_suspicion_that_nothing_confirms_ends_after_its_lifetime(pace: float, lifetime_s: float) -> None:
+    at = AT.timestamp()
+    facts: FaultFacts = {"votes": [(at, True, "day")], "suspected_at": at}
+    for seconds, ended in ((lifetime_s - 1, False), (lifetime_s + 1, True)):
+        fault = Fault(camera="c1", family="black", state=FaultStatus.SUSPECT, facts=facts, figures={}, times=0)
+        step = end_stale_suspicion(fault, AT + timedelta(seconds=seconds), pace)
+        assert (step is not None, fault.state == FaultStatus.DISMISSED) == (ended, ended)
+    assert suspected_at(fault) == AT

@@ -53,6 +53,13 @@ def _run(
     return [advance(state, rule, Vote(begin + i * pause, c == "x", light)) for i, c in enumerate(seen)]
 
 
+def test_a_row_of_an_earlier_release_was_suspected_at_its_first_vote() -> None:
+    votes = [(100.0, True, "day"), (200.0, False, "night")]
+    assert FaultState.of(FaultStatus.SUSPECT, {"votes": votes}).suspected_at == 100.0
+    assert FaultState.of(FaultStatus.SUSPECT, {"votes": votes, "suspected_at": 50.0}).suspected_at == 50.0
+    assert FaultState.of(None, {}) == FaultState(None, [], Light.NONE, [], 0.0)
+
+
 def test_a_passing_lorry_opens_nothing() -> None:
     state = FaultState()
     _run(state, PICTURE_RULE, 0, "x.", 600)

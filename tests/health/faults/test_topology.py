@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cameras.tables import Camera
 from health.faults import topology
 from health.faults.topology import TopologyChild
+from health.tables import Fault
 
 
 def town(villages: int = 10, switches: int = 4, cameras: int = 15) -> list[TopologyChild]:
@@ -37,6 +39,28 @@ def test_a_village_behind_one_switch_is_a_switch_fault() -> None:
         TopologyChild(f"b{i}", "a", "two") for i in range(5)
     ]
     assert down(children, {f"a{i}" for i in range(12)}) == {("switch", "a/one")}
+
+
+def test_a_village_behind_one_switch_hides_no_other_village() -> None:
+    children = [
+        *(TopologyChild(f"a{i}", "a", "one") for i in range(12)),
+        *(TopologyChild(f"x{i}", "a", "two") for i in range(5)),
+        *(TopologyChild(f"b{i}", "b", "") for i in range(12)),
+    ]
+    failing = {c.camera for c in children if not c.camera.startswith("x")}
+    assert down(children, failing) == {("switch", "a/one"), ("village", "b")}
+
+
+def test_a_camera_names_its_switch_and_is_below_its_faults() -> None:
+    camera = Camera(id="c", village="v", profile={"switch": "s1"})
+    assert topology.child_of(camera) == TopologyChild("c", "v", "s1")
+    assert topology.switch_of(Camera(id="d", village="v", profile={})) == ""
+    above = {("uplink", "v", "v"), ("uplink", "v", "v/s1")}
+    for family in ("uplink", "unreachable"):
+        for village in ("v", "w"):
+            for detail in ("v", "w", "v/s1", "v/s2"):
+                fault = Fault(family=family, village=village, detail=detail)
+                assert topology.is_below(camera, fault) == ((family, village, detail) in above)
 
 
 def test_two_switches_of_a_village_are_two_faults() -> None:
