@@ -230,7 +230,7 @@ def _row(s: Sighting, places: dict[int, camera_numbers.CameraPlace]) -> Sighting
         "camera": place.camera if place else "?",
         "cls": Cls(s.cls).name,
         "score": s.score / 1000,
-        "keyframes": s.looks,
+        "keyframes": s.detections,
         "box": [v / BOX_UNITS for v in (s.x, s.y, s.w, s.h)],
         "upper": [Colour(v).name for v in (s.upper, s.upper2) if v],
         "lower": [Colour(v).name for v in (s.lower, s.lower2) if v],
