@@ -40,6 +40,7 @@ class CameraProfile(TypedDict, total=False):
     cost: float  # yuan
     installed: str
     purpose: str
+    number: str
     site: str
     switch: str
     expected_make: str

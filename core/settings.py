@@ -213,6 +213,25 @@ class PatrolSettings(Section):
     frozen_seconds: float = Field(10, gt=0, description="Identical keyframes over this span look frozen.")
 
 
+class OrderSettings(Section):
+    verification_minutes: float = Field(
+        120,
+        gt=0,
+        le=10_080,
+        description="Minutes for which a reported repair is watched before the order closes; short for demonstrations.",
+    )
+
+
+class MapSettings(Section):
+    wmts_url: str = Field(
+        "",
+        max_length=400,
+        pattern=r"^(https?://[A-Za-z0-9.:\[\]-]+(/[^\s;,]*)?)?$",
+        description="Address of a WMTS or tile service ({z}, {x}, {y}) for the map's background; empty: none.",
+    )
+    wmts_attribution: str = Field("", max_length=200, description="Words that the service wants shown on the map.")
+
+
 class SearchSettings(Section):
     detector: str = Field(
         "auto", description="Id of a detection pack; auto: the best installed, else builtin (no model)."
@@ -273,6 +292,8 @@ class Settings(BaseSettings):
     retention: RetentionSettings = RetentionSettings()
     pictures: PictureSettings = PictureSettings()
     patrol: PatrolSettings = PatrolSettings()
+    orders: OrderSettings = OrderSettings()
+    map: MapSettings = MapSettings()
     search: SearchSettings = SearchSettings()
     clips: ClipSettings = ClipSettings()
     backup: BackupSettings = BackupSettings()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Select, func, or_, select
@@ -14,25 +15,50 @@ from core.audit.actions import AuditAction
 from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 from health.orders import RUNNING
-from health.tables import WorkOrder, WorkOrderNote, WorkOrderPhoto
+from health.tables import Fault, WorkOrder, WorkOrderNote, WorkOrderPhoto
 from health.vocabulary import OrderState
 
+OVER = (OrderState.CLOSED, OrderState.MERGED)  # nothing happens to them any more
 CLOSED_ORDERS_SHOWN = timedelta(days=30)  # to a company, of its own orders
 
 
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders a list shows; a field that is None does not restrict it.
+
+    `over`: those that are closed or merged instead of the open ones. `start`, `end`: when the order was created.
+    """
+
+    state: OrderState | None = None
+    over: bool = False
+    vendor: str | None = None
+    village: str | None = None
+    camera: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    text: str | None = None
+
+
 async def page(
-    session: AsyncSession,
-    scope: Villages,
-    *,
-    state: OrderState | None,
-    vendor: str | None,
-    before: int | None,
-    limit: int,
+    session: AsyncSession, scope: Villages, wanted: OrderFilter, *, before: int | None, limit: int
 ) -> list[WorkOrder]:
-    """Return orders, newest first: open ones unless a state is named. `before`: the last id of the previous page."""
-    query = select(WorkOrder).where(WorkOrder.state.in_([state] if state else RUNNING))
-    if vendor is not None:
-        query = query.where(WorkOrder.vendor == vendor)
+    """Return orders, newest first. `before`: the last id of the previous page."""
+    states = [wanted.state] if wanted.state else OVER if wanted.over else RUNNING
+    query = select(WorkOrder).where(WorkOrder.state.in_(states))
+    for column, value in (
+        (WorkOrder.vendor, wanted.vendor),
+        (WorkOrder.village, wanted.village),
+        (WorkOrder.camera, wanted.camera),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.start is not None:
+        query = query.where(WorkOrder.created_at >= wanted.start)
+    if wanted.end is not None:
+        query = query.where(WorkOrder.created_at < wanted.end)
+    if wanted.text:
+        words = WorkOrder.title, WorkOrder.assignee, WorkOrder.vendor
+        query = query.where(or_(*(w.icontains(wanted.text, autoescape=True) for w in words)))
     if before is not None:
         query = query.where(WorkOrder.id < before)
     query = query.where(village_in_scope(WorkOrder.village, scope)).order_by(WorkOrder.id.desc()).limit(limit)
@@ -69,6 +95,12 @@ def _of_vendor(vendor: str, scope: Villages, now: datetime) -> Select[WorkOrder]
     return select(WorkOrder).where(WorkOrder.vendor == vendor, village_in_scope(WorkOrder.village, scope), shown)
 
 
+async def faults_of(session: AsyncSession, order: int) -> list[Fault]:
+    """Return the faults that an order is to repair, the most severe first."""
+    query = select(Fault).where(Fault.order == order).order_by(Fault.severity, Fault.id).limit(500)
+    return list(await session.scalars(query))
+
+
 async def notes(session: AsyncSession, order: int, limit: int = 500) -> list[WorkOrderNote]:
     """Return the notes of an order, oldest first."""
     query = select(WorkOrderNote).where(WorkOrderNote.order == order).order_by(WorkOrderNote.id).limit(limit)
@@ -98,6 +130,14 @@ async def add_photo(session: AsyncSession, at: datetime, actor: str, order: int,
     await session.flush()
     await audit_trail.record(session, at, actor, AuditAction.ORDER_PHOTO, str(order), photo=row.id)
     return row.id
+
+
+async def open_and_late(session: AsyncSession, scope: Villages, now: datetime) -> tuple[int, int]:
+    """Return how many orders of a scope are open, and how many of these are past the time to repair."""
+    mine = WorkOrder.state.in_(RUNNING), village_in_scope(WorkOrder.village, scope)
+    query = select(func.count()).select_from(WorkOrder).where(*mine)
+    opened = await session.scalar(query) or 0
+    return opened, await session.scalar(query.where(WorkOrder.repair_by < now)) or 0
 
 
 async def running_counts(session: AsyncSession) -> list[tuple[str | None, OrderState, int]]:

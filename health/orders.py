@@ -2,8 +2,9 @@
 
     new → assigned → working ⇄ parts → verifying → closed        (also refused, merged)
 
-Faults close on evidence, and the system closes orders: it watches a reported repair for two hours, then closes the
-order if its faults are closed, or reopens it. Deadlines count working hours.
+Faults close on evidence, and the system closes orders: it watches a reported repair for a while (settings,
+`orders.verification_minutes`), then closes the order if its faults are closed, or reopens it. An open order can be
+assigned to another company at any time. Deadlines count working hours.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
     _S.ASSIGNED: frozenset({_S.ASSIGNED, _S.WORKING, _S.PARTS, _S.VERIFYING, _S.REFUSED, _S.MERGED}),
     _S.WORKING: frozenset({_S.ASSIGNED, _S.PARTS, _S.VERIFYING, _S.MERGED}),
     _S.PARTS: frozenset({_S.ASSIGNED, _S.WORKING, _S.VERIFYING, _S.MERGED}),
-    _S.VERIFYING: frozenset({_S.CLOSED, _S.WORKING, _S.MERGED}),
+    _S.VERIFYING: frozenset({_S.CLOSED, _S.ASSIGNED, _S.WORKING, _S.MERGED}),
     _S.CLOSED: frozenset(),
     _S.REFUSED: frozenset({_S.ASSIGNED}),
     _S.MERGED: frozenset(),
 }
 RUNNING = (_S.NEW, _S.ASSIGNED, _S.WORKING, _S.PARTS, _S.VERIFYING, _S.REFUSED)
-VERIFICATION_TIME = timedelta(hours=2)
+VERIFICATION_TIME = timedelta(hours=2)  # unless the settings say otherwise
 # Working hours to respond_hours and to repair, by severity.
 DEADLINE_HOURS = {1: (2.0, 8.0), 2: (4.0, 16.0), 3: (8.0, 56.0), 4: (40.0, 176.0)}
 OPENING_TIME, CLOSING_TIME, WORKDAYS = time(8), time(18), frozenset(range(6))  # Monday to Saturday
@@ -167,6 +168,8 @@ async def move(
     order.state, order.assignee, order.vendor = wanted, assignee or order.assignee, vendor or order.vendor
     if wanted is OrderState.VERIFYING:
         order.repaired_at = at
+    elif wanted is not OrderState.MERGED:
+        order.repaired_at = None  # what was reported as repaired is in work again
     await _add_note(session, order, at, by, OrderStep(wanted.value), text)
     await audit_trail.record(session, at, by, AuditAction.ORDER_MOVE, str(number), state=wanted)
     return order
@@ -186,7 +189,7 @@ def _check_transition(order: WorkOrder, wanted: OrderState) -> None:
         )
     if wanted is OrderState.CLOSED:
         raise ConflictError(
-            "orders are closed automatically, two hours after the reported repair if no fault is found",
+            "orders are closed automatically, a while after the reported repair if no fault is found",
             ErrorCode.ORDER_CLOSES_ITSELF,
         )
 
@@ -233,21 +236,34 @@ async def _add_note(
     )
 
 
-async def verify_and_remind(session: AsyncSession, now: datetime) -> list[WorkOrder]:
+async def set_cost(session: AsyncSession, order: WorkOrder, cost: float, at: datetime, by: str, text: str = "") -> None:
+    """Enter or correct the cost of a repair (yuan), also after the order was closed. Raises UsageError."""
+    if cost < 0:
+        raise UsageError("cost must not be negative", ErrorCode.ORDER_COST_NEGATIVE)
+    before, order.cost = order.cost, cost
+    await _add_note(session, order, at, by, OrderStep.CORRECTED, text)
+    await audit_trail.record(session, at, by, AuditAction.ORDER_COST, str(order.id), old=before, new=cost)
+
+
+async def verify_and_remind(
+    session: AsyncSession, now: datetime, verification_time: timedelta = VERIFICATION_TIME
+) -> list[WorkOrder]:
     """Verify reported repairs and send reminders for late orders. Returns the orders that changed."""
     changed = []
     for order in await session.scalars(select(WorkOrder).where(WorkOrder.state.in_(RUNNING))):
         if order.state == OrderState.VERIFYING:
             faults = (await session.scalars(select(Fault).where(Fault.order == order.id))).all()
-            if await _verify(session, order, faults, now):
+            if await _verify(session, order, faults, now, verification_time):
                 changed.append(order)
         elif await _remind(session, order, now):
             changed.append(order)
     return changed
 
 
-async def _verify(session: AsyncSession, order: WorkOrder, faults: Iterable[Fault], now: datetime) -> bool:
-    """Close the order if its faults stayed closed for two hours after the repair; reopen it if a fault is found again.
+async def _verify(
+    session: AsyncSession, order: WorkOrder, faults: Iterable[Fault], now: datetime, verification_time: timedelta
+) -> bool:
+    """Close the order if its faults stayed closed for `verification_time` after the repair; reopen it if one is found.
 
     Also reopens an order whose faults are still open after twice that time. Returns whether the order changed.
     """
@@ -256,13 +272,13 @@ async def _verify(session: AsyncSession, order: WorkOrder, faults: Iterable[Faul
     found_again = [
         f for f in open_still if any(v[1] and v[0] > repaired_at.timestamp() + 60 for v in f.facts.get("votes", []))
     ]
-    if found_again or (open_still and now - repaired_at >= 2 * VERIFICATION_TIME):
+    if found_again or (open_still and now - repaired_at >= 2 * verification_time):
         order.state, order.reopened, order.repaired_at = OrderState.WORKING, order.reopened + 1, None
         await _add_note(
             session, order, now, "system", OrderStep.REOPENED, " ".join(f.family for f in found_again or open_still)
         )
         return True
-    if open_still or now - repaired_at < VERIFICATION_TIME:
+    if open_still or now - repaired_at < verification_time:
         return False
     order.state, order.closed_at = OrderState.CLOSED, now
     await _add_note(session, order, now, "system", OrderStep.CLOSED)

@@ -113,7 +113,7 @@ class OrderState(StrEnum):
 
 
 class OrderStep(StrEnum):
-    """What happened to a work order: its new state, or one of the first three.
+    """What happened to a work order: its new state, or one of the first four.
 
     The states are those of `OrderState`, with the same texts: an enumeration with members cannot be extended.
     """
@@ -121,6 +121,7 @@ class OrderStep(StrEnum):
     CREATED = "created"
     REOPENED = "reopened"
     REMINDED = "reminded"
+    CORRECTED = "corrected"  # its cost was entered or changed
     NEW = "new"
     ASSIGNED = "assigned"
     WORKING = "working"

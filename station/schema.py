@@ -8,7 +8,9 @@ import core.accounts.sign_in
 import core.accounts.tables
 import core.audit.audit_trail
 import core.events
+import health.camera_states
 import health.tables
+import health.vendors
 import nvr.tables
 import reports.tables
 import search.tables
@@ -22,6 +24,8 @@ TABLE_MODULES = (
     cameras.tables,
     nvr.tables,
     health.tables,
+    health.camera_states,
+    health.vendors,
     search.tables,
     cases.tables,
     reports.tables,

@@ -27,7 +27,7 @@ LAYERS = {
         "segment_index deletions volume_files gaps bookmarks fact_queue archive_log reader coverage writing retention "
         "integrity"
     ),
-    "health": "vocabulary tables faults checks kpi orders order_queries picture patrol register",
+    "health": "vocabulary tables faults checks camera_states kpi orders order_queries vendors picture patrol register",
     "search": "tables vocabulary models store analysis query indexing",
     "cases": "tables register alerts watch shifts",
     "reports": "pdf percentages periods register repairs tables coverage today",

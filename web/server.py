@@ -53,6 +53,7 @@ from web.sessions.known_callers import KnownCallers, caller_names
 from web.sessions.media_tickets import MediaTickets
 from web.sessions.sign_in_limit import SignInLimit
 from web.work.event_feed import EventFeed
+from web.work.map_files import MapFiles
 from web.work.motion_jobs import MotionJobs
 from web.work.onboarding_jobs import OnboardingWork
 from web.work.snapshots import Snapshots
@@ -106,6 +107,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         client_max_size=MAX_JSON_BYTES,
     )
     app[SERVICES] = services
+    app[security_headers.MAP_ORIGIN] = security_headers.origin_of(settings.map.wmts_url)
     enforcement.install(app, api.ROUTES)
     for page in CONSOLE_PATHS:
         app.router.add_get(page, _index)
@@ -154,6 +156,7 @@ def _services(settings: Settings, database: Database, accounts: Accounts, clock:
         live_sockets=SocketLimit(MAX_LIVE_SOCKETS),
         opening_rate=OpeningRate(clock),
         downloads=SocketLimit(MAX_DOWNLOADS),
+        map_files=MapFiles(data_dir),
         doctor=Doctor(CHECKS, CheckedStation(settings, clock, database)),
         uploads=Uploads(data_dir),
         example_pool=DecodePool(1, 40.0, pipeline.prepare, (settings.search, model_dir_of(settings))),

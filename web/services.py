@@ -34,6 +34,7 @@ from web.sessions.footage_grants import FootageGrants
 from web.sessions.media_tickets import MediaTickets
 from web.sessions.sign_in_limit import SignInLimit
 from web.work.event_feed import EventFeed
+from web.work.map_files import MapFiles
 from web.work.motion_jobs import MotionJobs
 from web.work.onboarding_jobs import OnboardingWork
 from web.work.printer import Printer
@@ -63,6 +64,7 @@ class Services:
     uploads: Uploads
     example_pool: DecodePool  # loads the search models; analyses example pictures
     motion_jobs: MotionJobs
+    map_files: MapFiles
     doctor: Doctor  # checks of the station itself
     sign_in_limit: SignInLimit
     anonymous_limit: AnonymousLimit

@@ -20,6 +20,7 @@ from cameras.records import AcceptanceFacts, SignedFacts
 from cameras.registry import history
 from cameras.tables import Acceptance, Camera, CameraChange
 from core import events
+from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.error_codes import ErrorCode
@@ -241,6 +242,19 @@ async def confirm(session: AsyncSession, camera: Camera, at: datetime, actor: st
         proposed_by=row.proposed_by,
         village=camera.village,
     )
+
+
+async def count_waiting(session: AsyncSession, scope: Villages) -> int:
+    """Return the number of cameras of a scope whose first signature waits for the second."""
+    query = (
+        select(Acceptance, Camera)
+        .join(Camera, Camera.id == Acceptance.camera)
+        .where(Acceptance.confirmed_at.is_(None), Camera.accepted_at.is_(None), Camera.retired.is_(False))
+        .where(village_in_scope(Camera.village, scope))
+        .order_by(Acceptance.id)
+    )
+    newest_of = {camera.id: (found, camera) for found, camera in await session.execute(query)}
+    return sum(is_waiting(found, camera) for found, camera in newest_of.values())
 
 
 async def first_accepted(session: AsyncSession, cameras: Sequence[Camera]) -> dict[str, datetime]:

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -25,9 +26,10 @@ from cameras.onvif.addresses import host_of, host_port, service_url
 from cameras.registry import history, workbook
 from cameras.registry.inventory_entries import CameraEntry
 from cameras.registry.registry import free_id
-from cameras.registry.rows import add_camera
+from cameras.registry.rows import add_camera, entry_of
 from cameras.tables import Camera, Credential, Village
 from core import events
+from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.errors import InventoryError
@@ -39,12 +41,15 @@ HEADINGS = {
     "address": ("address", "ip", "地址", "ip地址"),
     "longitude": ("longitude", "lon", "经度"),
     "latitude": ("latitude", "lat", "纬度"),
+    "number": ("number", "编号", "点位编号"),
     "expected_make": ("make", "expected make", "品牌", "型号", "品牌型号"),
     "credential": ("credential", "账号", "凭据"),
     "sponsor": ("sponsor", "捐建", "赞助单位"),
     "cost": ("cost", "造价", "费用"),
     "legal_class": ("legal class", "法定类别"),
+    "manager_unit": ("manager unit", "管理单位", "责任单位"),
     "responsible": ("responsible", "责任人"),
+    "maintainer": ("maintainer", "维护单位"),
     "contract": ("contract", "合同号"),
     "warranty_until": ("warranty until", "质保期至"),
     "installed": ("installed", "安装日期"),
@@ -68,6 +73,15 @@ def read(path: Path) -> list[tuple[int, dict[str, str]]]:
         rows = list(itertools.islice(lines, MAX_ROWS + 2))
     except OSError as e:
         raise InventoryError([f"{path}: cannot be read ({e.strerror})"]) from e
+    return _table(rows, str(path))
+
+
+def read_text(text: str, name: str) -> list[tuple[int, dict[str, str]]]:
+    """Like `read`, for the text of a CSV file; `name` is the file name in the messages."""
+    return _table(list(itertools.islice(_csv_rows(text, name), MAX_ROWS + 2)), name)
+
+
+def _table(rows: Sequence[Sequence[str]], path: str) -> list[tuple[int, dict[str, str]]]:
     if not rows:
         raise InventoryError([f"{path}: the file is empty; its first line must name the columns"])
     columns = [_field(heading) for heading in rows[0]]
@@ -105,6 +119,10 @@ def _csv(path: Path) -> Iterator[list[str]]:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("gb18030", "replace")  # the encoding in which Excel saves CSV in China
+    yield from _csv_rows(text, str(path))
+
+
+def _csv_rows(text: str, path: str) -> Iterator[list[str]]:
     try:
         for row in csv.reader(io.StringIO(text, newline="")):
             yield row[: workbook.MAX_COLUMNS]
@@ -112,14 +130,52 @@ def _csv(path: Path) -> Iterator[list[str]]:
         raise InventoryError([f"{path}: not a CSV file ({e}); save it as .xlsx or .csv"]) from e
 
 
+class ImportOutcome(StrEnum):
+    ADDED = "added"
+    KNOWN = "known"  # the registry has it; it stays as it is
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportLine:
+    """What an import would do with one line.
+
+    `camera`: the id that it gets or has. `differences`: of a known camera, field → (registry, list).
+    """
+
+    line: int
+    outcome: ImportOutcome
+    camera: str
+    village: str
+    name: str
+    problems: list[str]
+    differences: dict[str, tuple[str, str]]
+
+
+async def preview(
+    session: AsyncSession, rows: Sequence[tuple[int, dict[str, str]]], villages: Villages
+) -> list[ImportLine]:
+    """Return what `import_cameras` would do with each line; changes nothing.
+
+    A line of a village outside `villages` (None: the whole town) is refused as if the village did not exist.
+    """
+    check = await _ListCheck.create(session, villages)
+    return [check.preview_of(line, values) for line, values in rows]
+
+
 async def import_cameras(
-    session: AsyncSession, rows: Sequence[tuple[int, dict[str, str]]], name: str, at: datetime, actor: str
+    session: AsyncSession,
+    rows: Sequence[tuple[int, dict[str, str]]],
+    name: str,
+    at: datetime,
+    actor: str,
+    villages: Villages = None,
 ) -> ImportResult:
-    """Add the cameras that the registry does not have.
+    """Add the cameras that the registry does not have. `villages`: scope of the caller; None: the whole town.
 
     Raises InventoryError with every problem and then adds nothing.
     """
-    check = await _ListCheck.create(session)
+    check = await _ListCheck.create(session, villages)
     problems = [f"{name}:{line}: {problem}" for line, values in rows for problem in check.line(values)]
     if problems:
         raise InventoryError(problems)
@@ -142,16 +198,31 @@ class _ListCheck:
         self._codes = {v.name: v.code for v in self._villages.values()} | {c: c for c in self._villages}
         self._credentials = set(credentials)
         self._existing = _ExistingCameras(cameras)
+        self._cameras = {c.id: c for c in cameras}
         self._users: dict[str, set[str]] = {}  # villages that use each credential
         for camera in cameras:
             if camera.credential and not camera.retired:
                 self._users.setdefault(camera.credential, set()).add(camera.village)
 
     @classmethod
-    async def create(cls, session: AsyncSession) -> _ListCheck:
-        villages = (await session.scalars(select(Village))).all()
+    async def create(cls, session: AsyncSession, scope: Villages) -> _ListCheck:
+        villages = (await session.scalars(select(Village).where(village_in_scope(Village.code, scope)))).all()
         credentials = (await session.scalars(select(Credential.name))).all()
         return cls(villages, credentials, (await session.scalars(select(Camera))).all())
+
+    def preview_of(self, line: int, values: dict[str, str]) -> ImportLine:
+        """Check a line and return what would become of it."""
+        known, added = len(self.known), len(self.entries)
+        problems = self.line(values)
+        camera, outcome, differences = "", ImportOutcome.REFUSED, {}
+        if len(self.known) > known:
+            camera, outcome = self.known[-1], ImportOutcome.KNOWN
+            if camera in self._cameras:
+                differences = _differences(self._cameras[camera], values)
+        elif len(self.entries) > added:
+            camera, outcome = self.entries[-1].id, ImportOutcome.ADDED
+        name = values.get("name") or values.get("site") or values.get("address", "")
+        return ImportLine(line, outcome, camera, values.get("village", ""), name, problems, differences)
 
     def line(self, values: dict[str, str]) -> list[str]:
         """Add the camera of a line to `entries` or `known`; return why that is not possible."""
@@ -175,6 +246,25 @@ class _ListCheck:
         self._existing.add(entry)
         self.entries.append(entry)
         return []
+
+
+def _differences(camera: Camera, values: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Return the fields of a line that say something else than the camera's file: field → (registry, list)."""
+    entry = entry_of(camera)
+    mine: dict[str, str] = {
+        field: str(value) for field, value in entry.model_dump(mode="json", exclude_none=True).items()
+    }
+    if entry.position is not None:
+        mine["longitude"], mine["latitude"] = map(str, entry.position)
+    found = {field: (mine.get(field, ""), text) for field, text in values.items() if field != "village"}
+    return {field: pair for field, pair in found.items() if not _is_same(*pair)}
+
+
+def _is_same(mine: str, theirs: str) -> bool:
+    try:
+        return float(mine) == float(theirs)
+    except ValueError:
+        return mine.casefold() == theirs.casefold()
 
 
 def _credential_problem(village: Village, values: dict[str, str], users: dict[str, set[str]]) -> str:

@@ -178,6 +178,7 @@ class CameraEntry(Strict):
     cost: float | None = Field(None, ge=0, description="Yuan, all in")
     installed: date | None = None
     purpose: str = ""
+    number: str = Field("", max_length=20, description="Number on its sign and in the town's lists")
     site: str = Field("", max_length=120, description="Where it hangs, in words: pole 7 at the bridge")
     switch: str = Field(
         "",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.records import CameraProfile, DeviceRecord
 from cameras.states import StreamKind
 from cameras.tables import Camera, Stream, Village
 from core.accounts.scope import Villages, village_in_scope
@@ -73,3 +75,23 @@ def full_stream(camera: Camera) -> str:
 def small_stream(camera: Camera) -> str:
     """Return the id of the stream that costs least to read: the sub stream if it is recorded, else the main stream."""
     return f"{camera.id}/{StreamKind.SUB if StreamKind.SUB in recorded_kinds(camera) else StreamKind.MAIN}"
+
+
+class CameraSummary(NamedTuple):
+    """What lists show of a camera. `sub`: it has a sub-stream."""
+
+    id: str
+    name: str
+    village: str
+    profile: CameraProfile
+    device: DeviceRecord | None
+    sub: bool
+
+
+async def camera_summaries(session: AsyncSession, scope: Villages) -> list[CameraSummary]:
+    """Return the cameras in use of a scope, by village and id, without building a full record of each."""
+    with_sub = set(await session.scalars(select(Stream.camera).where(Stream.kind == StreamKind.SUB)))
+    columns = Camera.id, Camera.name, Camera.village, Camera.profile, Camera.device
+    query = select(*columns).where(Camera.retired.is_(False), village_in_scope(Camera.village, scope))
+    rows = await session.execute(query.order_by(Camera.village, Camera.id))
+    return [CameraSummary(r.id, r.name, r.village, r.profile, r.device, r.id in with_sub) for r in rows]

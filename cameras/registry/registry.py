@@ -214,7 +214,7 @@ async def _record_applied(
 
 
 async def retire(
-    session: AsyncSession, numbers: Sequence[str], at: datetime, actor: str, *, retired: bool
+    session: AsyncSession, numbers: Sequence[str], at: datetime, actor: str, *, retired: bool, reason: str = ""
 ) -> list[str]:
     """Retire or restore cameras manually; return the ids of those that changed.
 
@@ -230,9 +230,8 @@ async def retire(
     changed = [c for c in rows.values() if c.retired != retired]
     for camera in changed:
         set_retired(session, camera, at, actor, retired=retired)
-        await audit_trail.record(
-            session, at, actor, AuditAction.CAMERA_RETIRE if retired else AuditAction.CAMERA_RESTORE, camera.id
-        )
+        action = AuditAction.CAMERA_RETIRE if retired else AuditAction.CAMERA_RESTORE
+        await audit_trail.record(session, at, actor, action, camera.id, reason=reason, village=camera.village)
     return [c.id for c in changed]
 
 

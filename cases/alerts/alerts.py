@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.tables import Alert, AlertAnswer, AlertState, Case, WatchSubject
@@ -75,6 +75,12 @@ async def of_camera(
     query = select(Alert).where(Alert.camera == camera, Alert.at_us >= start_us, Alert.at_us < end_us)
     query = query.where(village_in_scope(Alert.village, villages))
     return list(await session.scalars(query.order_by(Alert.at_us.desc()).limit(limit)))
+
+
+async def count_running(session: AsyncSession, villages: Sequence[str] | None) -> int:
+    """Return the number of alerts of a scope on which somebody still has to act."""
+    query = select(func.count()).select_from(Alert).where(Alert.state.in_(RUNNING))
+    return await session.scalar(query.where(village_in_scope(Alert.village, villages))) or 0
 
 
 async def is_quiet(session: AsyncSession, subject: int, camera: str, at_us: int, quiet_us: int) -> bool:

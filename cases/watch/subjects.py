@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.tables import SubjectState, WatchSubject
-from core.accounts.scope import Villages, overlaps, villages_overlap_scope
+from core.accounts.scope import Villages, covers, overlaps, villages_overlap_scope
 from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 
@@ -35,6 +35,14 @@ async def newest(session: AsyncSession, scope: Villages, limit: int = 200) -> li
 def is_active(now: datetime) -> ColumnElement[bool]:
     """Condition: the subject matches sightings now (`WatchSubject.is_active`)."""
     return (WatchSubject.state == SubjectState.ACTIVE) & (WatchSubject.expires_at > now)
+
+
+async def count_proposed(session: AsyncSession, scope: Villages, now: datetime) -> int:
+    """Return the number of subjects that wait for approval and that an account of the scope may decide about."""
+    query = select(WatchSubject.villages).where(
+        WatchSubject.state == SubjectState.PROPOSED, WatchSubject.expires_at > now
+    )
+    return sum(1 for villages in await session.scalars(query) if covers(scope, villages))
 
 
 async def active(session: AsyncSession, now: datetime) -> Sequence[WatchSubject]:

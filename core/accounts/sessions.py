@@ -25,6 +25,7 @@ from core.errors import ForbiddenError
 
 MAX_SESSION_AGE = timedelta(hours=12)
 ENDED_SESSION_RETENTION = timedelta(hours=24)  # a page can still say why the user has to sign in again
+SESSION_ID_LENGTH = 16  # hexadecimal digits of the token's hash that name a session
 SEEN_AT_RESOLUTION = timedelta(seconds=30)  # resolution of `seen_at`: saves a write per request
 SESSION_CHANGED_MESSAGE = "the account or its session has changed; sign in again"
 
@@ -129,6 +130,43 @@ class AccountSessions:
             )
         return {s.token_hash for s, user in found if self._ended(s, Role(user.role), now) is None}
 
+    async def open_sessions(self, user: User) -> list[OpenSession]:
+        """Return the sessions of an account that `resolve` accepts, the newest first."""
+        now, role = self._clock.now(), Role(user.role)
+        async with self._database.reading() as session:
+            query = select(SignIn).where(SignIn.user_id == user.id).order_by(SignIn.created_at.desc())
+            rows = list(await session.scalars(query))
+        return [
+            OpenSession(s.token_hash[:SESSION_ID_LENGTH], s.created_at, s.seen_at, s.purpose)
+            for s in rows
+            if self._ended(s, role, now) is None
+        ]
+
+    async def end_sessions(
+        self,
+        user: User,
+        actor: str,
+        reason: str,
+        *,
+        session_id: str | None = None,
+        requested_by: Identity | None = None,
+    ) -> int:
+        """End one session of an account, or all of them; returns how many ended. Audited.
+
+        `requested_by`: the session of the person who makes the request, which must still be open (ForbiddenError).
+        """
+        mine = SignIn.user_id == user.id
+        if session_id is not None:
+            mine &= SignIn.token_hash.startswith(session_id, autoescape=True)
+        async with self._database.session() as session:
+            await require_open_session(session, requested_by)
+            ended = await deleted_rows(session, delete(SignIn).where(mine))
+            if ended:
+                await audit_trail.record(
+                    session, self._clock.now(), actor, AuditAction.SESSION_END, user.name, reason=reason, sessions=ended
+                )
+        return ended
+
     async def purge(self) -> int:
         """Delete sessions that ended more than a day ago; returns how many."""
         now = self._clock.now()
@@ -165,6 +203,16 @@ class AccountSessions:
         async with self._database.session() as session:
             await session.execute(delete(SignIn).where(SignIn.token_hash == fingerprint(token)))
             await audit_trail.record(session, self._clock.now(), actor, AuditAction.SESSION_CLOSE, actor)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """One open session of an account. `id` names it in lists; it is not a credential."""
+
+    id: str
+    created_at: datetime
+    seen_at: datetime
+    purpose: str
 
 
 async def require_open_session(session: AsyncSession, identity: Identity | None) -> None:

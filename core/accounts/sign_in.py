@@ -153,6 +153,30 @@ class SignInService:
         async with self._database.session() as session:
             await _reset_attempts(session, identity.name, counted, self._clock.now())
 
+    async def waits(self) -> dict[str, datetime]:
+        """Return until when accounts have to wait at some source, by log-in name."""
+        now, found = self._clock.now(), dict[str, datetime]()
+        async with self._database.reading() as session:
+            query = select(SignInSource.name, SignInSource.wait_until).where(SignInSource.wait_until > now)
+            for name, until in await session.execute(query):
+                if until is not None:
+                    found[name] = max(until, found.get(name, until))
+        return found
+
+    async def unlock(self, name: str, actor: str, reason: str) -> bool:
+        """End the waits of an account at all sources; returns whether there was one. Audited."""
+        now = self._clock.now()
+        async with self._database.session() as session:
+            rows = await session.scalars(select(SignInSource).where(SignInSource.name == name[:60]))
+            waiting = [r for r in rows if r.failures]
+            for row in waiting:
+                row.failures, row.wait_until = 0, None
+            if waiting:
+                await audit_trail.record(session, now, actor, AuditAction.USER_UNLOCK, name, reason=reason)
+        for asked in [a for a in self._waiting if a[0] == name]:
+            del self._waiting[asked]
+        return bool(waiting)
+
     async def purge(self) -> int:
         """Delete expired attempts and devices; returns the number of rows."""
         now = self._clock.now()

@@ -42,7 +42,7 @@ class AuditRow(Base):
     __table_args__ = ({"comment": "Who did or looked at what, and why; append-only, chained by hash"},)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Position in the chain; consecutive")
-    at: Mapped[datetime] = mapped_column(comment="When it was done")
+    at: Mapped[datetime] = mapped_column(index=True, comment="When it was done")
     actor: Mapped[str] = mapped_column(String(60), index=True, comment="Account name, or 'system'")
     action: Mapped[str] = mapped_column(String(60), index=True, comment="package.verb")
     object: Mapped[str] = mapped_column(String(120), comment="What it was done to")

@@ -31,7 +31,7 @@ from core.database import Database
 from core.executors import set_file_threads
 from core.settings import Settings
 from core.tasks import BackgroundTasks
-from health import orders
+from health import camera_states, orders
 from health.kpi import figures
 from health.patrol.rounds import request
 from health.register.verification import RegisterCheck
@@ -57,6 +57,8 @@ from web.services import SERVICES, Services
 from web.work.onboarding_jobs import OnboardingWork
 
 log = logging.getLogger(__name__)
+
+STATE_INTERVAL_S = 5  # as often as recorders report; more often would show nothing new
 
 
 async def run(settings: Settings, ready: Callable[[], None]) -> None:
@@ -167,9 +169,15 @@ def _add_health_jobs(scheduler: AsyncIOScheduler, settings: Settings, database: 
         async with database.session() as session:
             await request(session, clock.now(), "schedule")
 
+    verification = timedelta(minutes=settings.orders.verification_minutes)
+
     async def update_orders() -> None:
         async with database.session() as session:
-            await orders.verify_and_remind(session, clock.now())
+            await orders.verify_and_remind(session, clock.now(), verification)
+
+    async def update_states() -> None:
+        async with database.session() as session:
+            await camera_states.update(session, clock.now())
 
     async def keep_figures() -> None:
         await figures.write_past_days(database, clock.now(), zone)
@@ -180,6 +188,9 @@ def _add_health_jobs(scheduler: AsyncIOScheduler, settings: Settings, database: 
     )
     scheduler.add_job(keep_figures, "interval", hours=1, id="figures", next_run_time=clock.now() + timedelta(minutes=3))
     scheduler.add_job(update_orders, "interval", minutes=1, id="orders")
+    scheduler.add_job(
+        update_states, "interval", seconds=STATE_INTERVAL_S, id="camera states", next_run_time=clock.now()
+    )
 
 
 def _add_camera_jobs(

@@ -28,7 +28,7 @@ def at(text: str, zone: ZoneInfo = SHANGHAI) -> datetime:
 
 
 def test_every_state_is_also_a_step() -> None:
-    own = {OrderStep.CREATED, OrderStep.REOPENED, OrderStep.REMINDED}
+    own = {OrderStep.CREATED, OrderStep.REOPENED, OrderStep.REMINDED, OrderStep.CORRECTED}
     assert {s.value for s in OrderStep} - own == {s.value for s in OrderState}
 
 

@@ -11,8 +11,8 @@ from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 from sqlalchemy import select, update
 
-from core.accounts.permissions import Role
-from core.accounts.tables import SignIn
+from core.accounts.permissions import GRANTS, Permission, Role
+from core.accounts.tables import SignIn, User
 from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
@@ -210,3 +210,77 @@ def test_only_own_cookies_are_read() -> None:
         'a="; minwang_sessio"=n',
     ):
         assert read(line) == "", line
+
+
+async def test_sessions_are_listed_and_ended(sign_in: Open, database: Database) -> None:
+    administrator, officer = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.VIDEO_OFFICER)
+    second = await sign_in(Role.VIDEO_OFFICER)
+    path = "/api/accounts/video_officer-all/sessions"
+    async with administrator.get(path) as reply:
+        listed = await reply.json()
+    assert len(listed) == 2 and not any(s["own"] for s in listed)
+    async with officer.get("/api/session/sessions") as reply:
+        own = await reply.json()
+        assert [s["id"] for s in own] == [s["id"] for s in listed] and sum(s["own"] for s in own) == 1
+    newest = {"session": listed[0]["id"], "reason": "lost phone"}
+    async with administrator.post(f"{path}/end", json=newest, headers=HEADERS) as reply:
+        assert await reply.json() == {"ended": 1}
+    assert ((await officer.get("/api/me")).status, (await second.get("/api/me")).status) == (200, 401)
+    async with administrator.post(f"{path}/end", json={"reason": "left the station"}, headers=HEADERS) as reply:
+        assert await reply.json() == {"ended": 1}
+    assert (await officer.get("/api/me")).status == 401
+    async with administrator.post(f"{path}/end", json={"session": "%" * 16, "reason": "x y"}, headers=HEADERS) as reply:
+        assert reply.status == 422
+    async with database.reading() as session:
+        rows = await session.scalars(select(AuditRow).where(AuditRow.action == "session.end"))
+        assert [(r.actor, r.object, r.reason) for r in rows] == [
+            ("administrator-all", "video_officer-all", "lost phone"),
+            ("administrator-all", "video_officer-all", "left the station"),
+        ]
+
+
+async def test_a_waiting_account_is_unlocked(sign_in: Open) -> None:
+    administrator, stranger = await sign_in(Role.ADMINISTRATOR), await sign_in(None)
+    await sign_in(Role.APPROVER)
+    wrong = {"name": "approver-all", "password": "not the password"}
+    for _ in range(6):
+        last = await stranger.post("/api/session", json=wrong, headers=HEADERS)
+    assert last.status == 429
+
+    async def waiting() -> str | None:
+        async with administrator.get("/api/accounts") as reply:
+            found: str | None = next(a["waits_until"] for a in await reply.json() if a["name"] == "approver-all")
+            return found
+
+    assert await waiting() is not None
+    async with administrator.post(
+        "/api/accounts/approver-all/unlock", json={"reason": "he called"}, headers=HEADERS
+    ) as reply:
+        assert reply.status == 200
+    assert await waiting() is None
+    right = wrong | {"password": PASSWORD}
+    assert (await stranger.post("/api/session", json=right, headers=HEADERS)).status == 200
+
+
+def test_duties_are_separated() -> None:
+    """R-ROLE-2: an account has one role, and no role both runs the station or its accounts and audits it."""
+    for role, granted in GRANTS.items():
+        running = granted & {Permission.ACCOUNT_MANAGE, Permission.STATION_VIEW, Permission.CAMERA_MANAGE}
+        assert not (Permission.AUDIT_VIEW in granted and running), role
+        video = granted & {Permission.LIVE_VIEW, Permission.PLAYBACK_VIEW, Permission.SEARCH}
+        assert not (video and (running or Permission.AUDIT_VIEW in granted)), role
+        assert not {Permission.WATCH_PROPOSE, Permission.WATCH_APPROVE} <= granted, role
+    assert type(User.role.type).__name__ == "EnumText"  # one text: an account cannot hold two roles
+
+
+async def test_nobody_gives_himself_another_duty(sign_in: Open) -> None:
+    administrator = await sign_in(Role.ADMINISTRATOR)
+    body = {"role": "auditor", "reason": "for a moment"}
+    async with administrator.post("/api/accounts/administrator-all", json=body, headers=HEADERS) as reply:
+        assert reply.status == 403
+    await sign_in(Role.AUDITOR)
+    for role in ("administrator", "video_officer"):
+        body = {"role": role, "reason": "a new post"}
+        async with administrator.post("/api/accounts/auditor-all", json=body, headers=HEADERS) as reply:
+            assert (await reply.json())["role"] == role  # it has the new duty instead of the old one
+        assert (await (await sign_in(Role.AUDITOR)).get("/api/audit")).status == 403

@@ -56,6 +56,7 @@ SAMPLES = {
     "hold": "1",
     "bookmark": "1",
     "view": "1",
+    "layer": "roads",
 }
 
 
@@ -159,7 +160,7 @@ async def test_a_village_officer_sees_the_own_village_only(
         await asyncio.to_thread(sightings.write, ids.day_of(at_ms), [batch])
     client = await sign_in(Role.VIDEO_OFFICER, ["wangjia"])
     await purpose(client)
-    assert [v["code"] for v in await (await client.get("/api/tree")).json()] == ["wangjia"]
+    assert [v["code"] for v in (await (await client.get("/api/tree")).json())["villages"]] == ["wangjia"]
     for asked in ({}, {"cameras": ["wj-01", "xd-01"]}, {"map_area": [[100, 20], [130, 20], [130, 40], [100, 40]]}):
         found = await (await client.post("/api/search", json=asked, headers=HEADERS)).json()
         assert [r["camera"] for r in found["rows"]] == ["wj-01"], asked

@@ -160,7 +160,7 @@ async def test_ptz_control_is_exclusive(crowd: VirtualCameras, sign_in: SignIn) 
     await post(officer, "/api/cameras/wj-02/ptz/move", {"pan": 3}, 422)
     await post(officer, "/api/cameras/wj-01/ptz/move", {"pan": 0.5}, 404)
     tree = await get(officer, "/api/tree")
-    assert {c["id"]: c["ptz"] for v in tree for c in v["cameras"]}["wj-02"] is True
+    assert {c["id"]: c["kind"] for v in tree["villages"] for c in v["cameras"]}["wj-02"] == "dome"
 
 
 async def test_onboarding_is_limited_to_the_scope(crowd: VirtualCameras, sign_in: SignIn) -> None:

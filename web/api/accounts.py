@@ -1,4 +1,4 @@
-"""Routes for accounts: list, add, change, set passwords.
+"""Routes for accounts: list, add, change, set passwords, unlock, end sessions.
 
 Only an administrator of the whole town holds ACCOUNT_MANAGE (core.accounts.permissions.TOWN_PERMISSIONS). The scope
 checks here (`_within`, `_check_scope`) are a second safeguard.
@@ -6,6 +6,7 @@ checks here (`_within`, `_check_scope`) are a second safeguard.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints
@@ -31,6 +32,30 @@ class AccountView(BaseModel):
     vendor: str
     disabled: bool
     must_change: bool
+    waits_until: datetime | None = Field(
+        None, description="After wrong passwords it has to wait at some source until then; null: it does not"
+    )
+
+
+class SessionView(BaseModel):
+    id: str = Field(description="Names the session in this list; it is not a credential")
+    created_at: datetime
+    seen_at: datetime = Field(description="Last request of a person, within half a minute")
+    purpose: str
+    own: bool = Field(description="The session of this request")
+
+
+class EndSessionsBody(BaseModel):
+    session: str | None = Field(None, min_length=16, max_length=16, pattern="^[0-9a-f]+$", description="Null: all")
+    reason: Reason
+
+
+class EndedSessions(BaseModel):
+    ended: int
+
+
+class UnlockBody(BaseModel):
+    reason: Reason
 
 
 class NewAccount(BaseModel):
@@ -63,7 +88,9 @@ class NewPassword(BaseModel):
 @routes.add("GET", "/api/accounts", Permission.ACCOUNT_MANAGE, reply=list[AccountView])
 async def list_accounts(c: Context) -> list[AccountView]:
     """List the accounts."""
-    return [_view(u) for u in await c.services.accounts.list_users() if _within(c, u.villages)]
+    waits = await c.services.sign_in_service.waits()
+    users = [u for u in await c.services.accounts.list_users() if _within(c, u.villages)]
+    return [_view(u).model_copy(update={"waits_until": waits.get(u.name)}) for u in users]
 
 
 @routes.add("POST", "/api/accounts", Permission.ACCOUNT_MANAGE, body=NewAccount, reply=AccountView)
@@ -115,6 +142,65 @@ async def set_account_password(c: Context[None, NewPassword]) -> AccountView:
         requested_by=c.identity,
     )
     return _view(await _of(c, user.name))
+
+
+@routes.add("GET", "/api/accounts/{account}/sessions", Permission.ACCOUNT_MANAGE, reply=list[SessionView])
+async def account_sessions(c: Context) -> list[SessionView]:
+    """The open sessions of an account, the newest first."""
+    return await _sessions(c, await _of(c, c.path("account")))
+
+
+@routes.add(
+    "POST",
+    "/api/accounts/{account}/sessions/end",
+    Permission.ACCOUNT_MANAGE,
+    body=EndSessionsBody,
+    reply=EndedSessions,
+)
+async def end_account_sessions(c: Context[None, EndSessionsBody]) -> EndedSessions:
+    """End one session of an account, or all of them."""
+    user = await _of(c, c.path("account"))
+    ended = await c.services.accounts.sessions.end_sessions(
+        user, c.identity.name, c.body.reason, session_id=c.body.session, requested_by=c.identity
+    )
+    return EndedSessions(ended=ended)
+
+
+@routes.add("POST", "/api/accounts/{account}/unlock", Permission.ACCOUNT_MANAGE, body=UnlockBody, reply=AccountView)
+async def unlock_account(c: Context[None, UnlockBody]) -> AccountView:
+    """Let an account try again that has to wait after wrong passwords."""
+    user = await _of(c, c.path("account"))
+    await c.services.sign_in_service.unlock(user.name, c.identity.name, c.body.reason)
+    return _view(user)
+
+
+@routes.add("GET", "/api/session/sessions", Permission.SIGNED_IN, reply=list[SessionView])
+async def own_sessions(c: Context) -> list[SessionView]:
+    """The open sessions of the own account: whoever finds a strange one changes the password, which ends them."""
+    return await _sessions(c, await _self(c))
+
+
+@routes.add("POST", "/api/session/sessions/end", Permission.SIGNED_IN, body=EndSessionsBody, reply=EndedSessions)
+async def end_own_sessions(c: Context[None, EndSessionsBody]) -> EndedSessions:
+    """End one session of the own account, or all of them, this one included."""
+    ended = await c.services.accounts.sessions.end_sessions(
+        await _self(c), c.identity.name, c.body.reason, session_id=c.body.session, requested_by=c.identity
+    )
+    return EndedSessions(ended=ended)
+
+
+async def _sessions(c: AnyContext, user: User) -> list[SessionView]:
+    found = await c.services.accounts.sessions.open_sessions(user)
+    return [
+        SessionView(
+            id=s.id, created_at=s.created_at, seen_at=s.seen_at, purpose=s.purpose, own=s.id == c.identity.session
+        )
+        for s in found
+    ]
+
+
+async def _self(c: AnyContext) -> User:
+    return next(u for u in await c.services.accounts.list_users() if u.id == c.identity.user_id)
 
 
 def _not_oneself(c: AnyContext, user: User) -> None:

@@ -26,7 +26,7 @@ from health.tables import WorkOrder
 from health.vocabulary import OrderState
 from web.framework.context import AnyContext, Context
 from web.framework.routing import Done, ReplyKind, RouteTable
-from web.views.orders import OwnOrder, own_order_view
+from web.views.orders import OwnOrder, Yuan, own_order_view
 from web.work import picture_files
 
 routes = RouteTable()
@@ -39,7 +39,11 @@ MAX_PHOTOS = 20  # per order
 class ContractorStep(BaseModel):
     state: Literal[OrderState.WORKING, OrderState.PARTS, OrderState.VERIFYING, OrderState.REFUSED]
     text: str = Field("", max_length=400)
-    cost: float | None = Field(None, ge=0, le=1e7)
+    cost: Yuan | None = None
+
+
+class OwnCostBody(BaseModel):
+    cost: Yuan
 
 
 class PhotoReply(BaseModel):
@@ -81,6 +85,14 @@ async def own_step(c: Context[None, ContractorStep]) -> None:
         await orders.move(
             session, order.id, c.body.state, c.services.clock.now(), c.identity.name, text=c.body.text, cost=c.body.cost
         )
+
+
+@routes.add("POST", "/api/contractor/orders/{order}/cost", Permission.ORDER_OWN, body=OwnCostBody, reply=Done)
+async def own_cost(c: Context[None, OwnCostBody]) -> None:
+    """Enter or correct the cost of an own order while the station still shows it."""
+    async with c.services.database.session() as session:
+        order = await _own(session, c)
+        await orders.set_cost(session, order, c.body.cost, c.services.clock.now(), c.identity.name)
 
 
 @routes.add("POST", "/api/contractor/orders/{order}/photo", Permission.ORDER_OWN, reply=PhotoReply)

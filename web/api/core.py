@@ -1,23 +1,20 @@
-"""Routes for sign-in, events, the audit trail, and the OpenAPI document."""
+"""Routes for sign-in, events, and the OpenAPI document."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from contextlib import aclosing, nullcontext
-from datetime import datetime
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import BaseModel, Field, JsonValue, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.accounts.permissions import GRANTS, Permission, Role
 from core.accounts.sessions import Identity
 from core.accounts.sign_in import DEVICE_RETENTION, OpenedSession
-from core.audit import pages
 from core.audit.actions import AuditAction
-from core.audit.audit_trail import AuditRow
 from core.error_codes import ErrorCode
 from core.errors import ForbiddenError, MinwangError
 from core.events import EventKind
@@ -110,37 +107,6 @@ class Me(BaseModel):
     )
 
 
-class AuditQuery(BaseModel):
-    before: int | None = None
-    limit: int = Field(50, ge=1, le=200)
-    actor: str | None = None
-
-
-class AuditEntry(BaseModel):
-    id: int
-    at: datetime
-    actor: str
-    action: str
-    object: str
-    reason: str
-    client: str = Field(description="Client address; empty: on the station itself")
-    village: str
-    details: dict[str, JsonValue] = Field(description="Details: query, range (start, end), seconds and so on")
-
-
-class AuditPage(BaseModel):
-    rows: list[AuditEntry]
-    next: int | None
-    broken_at: int | None = Field(description="First row that breaks the hash chain; null if intact")
-    problem: str = Field(description="Why the trail is broken or cannot be verified; empty: intact")
-    verified: int = Field(description="Rows that were verified; 0 on later pages, which are not verified again")
-    complete: bool = Field(description="Whether all rows were verified; a long trail takes a while")
-    unkeyed: int = Field(description="Of these, rows from before a key existed: their author is unproved")
-    unverifiable: int = Field(description="Of these, rows sealed with a key that is lost")
-    doubted: int = Field(description="Rows in a break that was reviewed, after which the trail was sealed again")
-    sealed_at: datetime | None = Field(description="When rows and last hash were sealed outside the database")
-
-
 @routes.add("POST", "/api/session", Permission.PUBLIC, body=SignInBody, reply=Me)
 async def sign_in(c: Context[None, SignInBody]) -> web.Response:
     """Sign in and open a session."""
@@ -219,52 +185,6 @@ async def me(c: Context) -> Me:
 async def describe_api(_c: Context) -> web.Response:
     """This OpenAPI document."""
     return web.json_response(openapi.document(_c.request.app[ROUTES]))
-
-
-@routes.add("GET", "/api/audit", Permission.AUDIT_VIEW, query=AuditQuery, reply=AuditPage)
-async def audit_trail(c: Context[AuditQuery]) -> AuditPage:
-    """The audit trail, newest first, and whether its hash chain is intact."""
-    q = c.query
-    async with c.services.database.reading() as session:
-        rows = await pages.page(session, before=q.before, actor=q.actor, limit=q.limit)
-    entries = [_entry(r) for r in rows]
-    following = rows[-1].id if len(rows) == q.limit else None
-    if q.before is not None:
-        return AuditPage(
-            rows=entries,
-            next=following,
-            broken_at=None,
-            problem="",
-            verified=0,
-            complete=False,
-            unkeyed=0,
-            unverifiable=0,
-            doubted=0,
-            sealed_at=None,
-        )
-    found = await c.services.audit_verifier.verify_new_rows()
-    return AuditPage(
-        rows=entries,
-        next=following,
-        broken_at=found.broken_at,
-        problem=found.problem,
-        verified=found.rows,
-        complete=found.complete,
-        unkeyed=found.unkeyed,
-        unverifiable=found.foreign,
-        doubted=found.doubted,
-        sealed_at=datetime.fromisoformat(found.sealed_at) if found.sealed_at else None,
-    )
-
-
-def _entry(row: AuditRow) -> AuditEntry:
-    details = dict(row.data)
-    details.pop("by_session", None)
-    client, village = str(details.pop("client", "")), str(details.pop("village", "") or "")
-    return AuditEntry(
-        id=row.id, at=row.at, actor=row.actor, action=row.action, object=row.object, reason=row.reason, client=client,
-        village=village, details=details,
-    )  # fmt: skip
 
 
 @routes.add("GET", "/api/events", Permission.SIGNED_IN, kind=ReplyKind.SOCKET)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
 from aiohttp import web
 from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.registry import lookup
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
-from health import order_queries, orders
+from health import order_queries, orders, vendors
 from health.faults import fault_queries
+from health.order_queries import OrderFilter
+from health.tables import WorkOrder
 from health.vocabulary import OrderState
-from web.framework.context import Context
+from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
 from web.policy import view_reason
-from web.views.orders import OrderFile, OrderView, note_view, order_view
+from web.views.orders import OrderFile, OrderView, Yuan, note_view, order_fault_view, order_view
 from web.work.picture_files import picture
 
 routes = RouteTable()
@@ -21,7 +28,13 @@ routes = RouteTable()
 
 class OrderQuery(BaseModel):
     state: OrderState | None = None
+    over: bool = Field(False, description="Closed and merged orders instead of the open ones")
     vendor: str | None = None
+    village: str | None = None
+    camera: str | None = None
+    start: datetime | None = Field(None, description="Created at or after this time")
+    end: datetime | None = Field(None, description="Created before this time")
+    text: str | None = Field(None, max_length=80, description="Part of title, company or assignee")
     before: int | None = None
     limit: int = Field(100, ge=1, le=500)
 
@@ -39,32 +52,39 @@ class OrderMoveBody(BaseModel):
     vendor: str = Field("", max_length=80)
     assignee: str = Field("", max_length=60)
     text: str = Field("", max_length=400)
-    cost: float | None = Field(None, ge=0, le=1e7)
+    cost: Yuan | None = None
     into: int | None = None
+
+
+class CostBody(BaseModel):
+    cost: Yuan
+    text: str = Field("", max_length=400, description="Why it is entered now or corrected")
 
 
 @routes.add("GET", "/api/orders", Permission.PATROL_VIEW, query=OrderQuery, reply=list[OrderView])
 async def list_orders(c: Context[OrderQuery]) -> list[OrderView]:
-    """Work orders, newest first; the open ones unless a state is named."""
-    q, now = c.query, c.services.clock.now()
+    """Work orders, newest first; the open ones unless `state` or `over` says otherwise."""
+    q = c.query
+    wanted = OrderFilter(q.state, q.over, q.vendor, q.village, q.camera, q.start, q.end, q.text)
     async with c.services.database.reading() as session:
-        rows = await order_queries.page(
-            session, c.identity.villages, state=q.state, vendor=q.vendor, before=q.before, limit=q.limit
-        )
-    return [order_view(o, now) for o in rows]
+        rows = await order_queries.page(session, c.identity.villages, wanted, before=q.before, limit=q.limit)
+        return await _views(c, session, rows)
 
 
 @routes.add("GET", "/api/orders/{order}", Permission.PATROL_VIEW, reply=OrderFile)
 async def order_file(c: Context) -> OrderFile:
-    """One work order with its notes and photos."""
+    """One work order with its notes, photos and faults."""
     async with c.services.database.reading() as session:
         (order,) = await order_queries.by_numbers(session, [c.number("order")], c.identity.villages)
         notes = await order_queries.notes(session, order.id)
         photos = (await order_queries.photos_by_order(session, [order.id])).get(order.id, [])
+        faults = await order_queries.faults_of(session, order.id)
+        (view,) = await _views(c, session, [order])
     return OrderFile(
-        order=order_view(order, c.services.clock.now()),
+        order=view,
         notes=[note_view(n) for n in notes],
         photos=photos if c.identity.may(Permission.LIVE_VIEW) else [],
+        faults=[order_fault_view(f) for f in faults],
     )
 
 
@@ -88,16 +108,18 @@ async def create_orders(c: Context[None, CreateBody]) -> list[OrderView]:
     now, zone = c.services.clock.now(), c.services.zone
     request = orders.OrderRequest(c.body.vendor, c.body.assignee, c.body.text)
     async with c.services.database.session() as session:
+        await vendors.check_listed(session, c.body.vendor)
         faults = await fault_queries.by_numbers(session, c.body.faults, c.identity.villages)
         created = await orders.create(session, faults, now, c.identity.name, zone, request)
-        return [order_view(o, now) for o in created]
+        return await _views(c, session, created)
 
 
 @routes.add("POST", "/api/orders/move", Permission.PATROL_RUN, body=OrderMoveBody, reply=list[OrderView])
 async def move_orders(c: Context[None, OrderMoveBody]) -> list[OrderView]:
-    """Move one or several orders to another state; all of them or none."""
+    """Move one or several orders to another state; all of them or none. "assigned" names a company of the list."""
     now, body = c.services.clock.now(), c.body
     async with c.services.database.session() as session:
+        await vendors.check_listed(session, body.vendor)
         wanted = await order_queries.by_numbers(session, body.orders, c.identity.villages)
         moved = [
             await orders.move(
@@ -115,4 +137,21 @@ async def move_orders(c: Context[None, OrderMoveBody]) -> list[OrderView]:
             )
             for o in wanted
         ]
-        return [order_view(o, now) for o in moved]
+        return await _views(c, session, moved)
+
+
+@routes.add("POST", "/api/orders/{order}/cost", Permission.PATROL_RUN, body=CostBody, reply=OrderView)
+async def set_order_cost(c: Context[None, CostBody]) -> OrderView:
+    """Enter or correct the cost of a repair, also of a closed order."""
+    async with c.services.database.session() as session:
+        (order,) = await order_queries.by_numbers(session, [c.number("order")], c.identity.villages)
+        now = c.services.clock.now()
+        await orders.set_cost(session, order, c.body.cost, now, c.identity.name, c.body.text)
+        (view,) = await _views(c, session, [order])
+        return view
+
+
+async def _views(c: AnyContext, session: AsyncSession, rows: Sequence[WorkOrder]) -> list[OrderView]:
+    cameras = await lookup.cameras_by_id(session, [o.camera for o in rows])
+    now, watched = c.services.clock.now(), timedelta(minutes=c.services.settings.orders.verification_minutes)
+    return [order_view(o, now, cameras.get(o.camera or ""), watched) for o in rows]

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.accounts.permissions import Permission
 from core.clock import to_microseconds
@@ -13,7 +14,7 @@ from health.checks import storage_forecast
 from nvr.archive.retention import retention_clock
 from web.doctor.facts import CheckState, Fact
 from web.doctor.runner import worst
-from web.framework.context import Context
+from web.framework.context import AnyContext, Context
 from web.framework.routing import Done, RouteTable
 
 routes = RouteTable()
@@ -49,9 +50,14 @@ class OutlookView(BaseModel):
 @routes.add("GET", "/api/station/forecast", Permission.PATROL_VIEW, reply=list[OutlookView])
 async def retention_forecast(c: Context) -> list[OutlookView]:
     """How long footage can be kept at the present rate, by village, and when it falls short of the requirement."""
-    now_us = to_microseconds(c.services.clock.now())
     async with c.services.database.reading() as session:
-        found = await storage_forecast.forecast(session, c.services.settings.retention, now_us)
+        return await retention_outlook(c, session)
+
+
+async def retention_outlook(c: AnyContext, session: AsyncSession) -> list[OutlookView]:
+    """Return the forecast of the account's villages."""
+    now_us = to_microseconds(c.services.clock.now())
+    found = await storage_forecast.forecast(session, c.services.settings.retention, now_us)
     return [OutlookView(**asdict(o)) for o in found if c.identity.sees_village(o.village)]
 
 

@@ -1,34 +1,18 @@
-"""Answers about villages, cameras and their streams."""
+"""Answers about a camera and its streams."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 
 from pydantic import BaseModel, JsonValue
 
 from cameras.states import StreamKind
-from cameras.tables import Camera, Stream, Village
+from cameras.tables import Camera, Stream
+from health.camera_states import CameraState, judge
 from health.checks.presence import CameraPresence, Presence
 from nvr.recorder.stream_status import UNKNOWN, state_of
-from nvr.recording_state import RecordingState
 from nvr.tables import StreamStatus
-
-RECORDING = RecordingState.RECORDING
-
-
-class CameraState(StrEnum):
-    """State of a camera, or the worst of a village's cameras; from good to bad."""
-
-    OK = "ok"
-    ATTENTION = "attention"  # another stream than the main one is not recorded
-    UNKNOWN = "unknown"  # nobody knows whether the camera is online
-    FAULT = "fault"  # or it is online and its main stream is not recorded
-    OFFLINE = "offline"
-
-
-SEVERITY = tuple(CameraState)
 
 
 class StreamView(BaseModel):
@@ -71,26 +55,6 @@ class CameraFile(CameraView):
     profile: dict[str, JsonValue]
 
 
-class VillageView(BaseModel):
-    code: str
-    name: str
-    online: int
-    unknown: int
-    total: int
-    state: CameraState
-    cameras: list[CameraView]
-
-
-def village_view(village: Village, cameras: list[CameraView]) -> VillageView:
-    worst = max((c.state for c in cameras), key=SEVERITY.index, default=CameraState.UNKNOWN)
-    unknown = sum(c.state is CameraState.UNKNOWN for c in cameras)
-    online = len(cameras) - unknown - sum(c.state is CameraState.OFFLINE for c in cameras)
-    return VillageView(
-        code=village.code, name=village.name, online=online, unknown=unknown, total=len(cameras), state=worst,
-        cameras=cameras,
-    )  # fmt: skip
-
-
 def camera_view(
     camera: Camera,
     statuses: Mapping[str, StreamStatus],
@@ -103,7 +67,7 @@ def camera_view(
     return CameraView(
         id=camera.id, name=camera.name, village=camera.village, faults=sorted(faults),
         ptz=bool((camera.device or {}).get("ptz")), streams=streams,
-        state=_camera_state(streams, faults, state.presence),
+        state=_state_of(camera, streams, faults, state.presence),
     )  # fmt: skip
 
 
@@ -146,12 +110,8 @@ def _stream_view(s: Stream, status: StreamStatus | None, now: datetime) -> Strea
     )
 
 
-def _camera_state(streams: Sequence[StreamView], faults: Sequence[str], presence: Presence) -> CameraState:
-    if presence is Presence.OFFLINE:
-        return CameraState.OFFLINE
-    if presence is Presence.UNKNOWN:
-        return CameraState.UNKNOWN
-    recorded = [s for s in streams if s.state != UNKNOWN]
-    if faults or any(s.kind is StreamKind.MAIN and s.state != RECORDING for s in recorded):
-        return CameraState.FAULT
-    return CameraState.OK if all(s.state == RECORDING for s in streams) else CameraState.ATTENTION
+def _state_of(camera: Camera, streams: Sequence[StreamView], faults: Sequence[str], presence: Presence) -> CameraState:
+    recorded = {s.id for s in camera.streams if s.record}
+    main = next((s.state for s in streams if s.kind is StreamKind.MAIN), None)
+    others = [s.state for s in streams if s.kind is not StreamKind.MAIN and s.id in recorded]
+    return judge(presence, main, others, faults)

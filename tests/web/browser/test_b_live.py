@@ -88,11 +88,11 @@ def test_ptz_stops_when_another_camera_is_shown(browser: Browser, town: str) -> 
     page.click("[data-test=nav-live]")
 
     def with_a_second_dome(route: Route) -> None:
-        villages = route.fetch().json()
-        for village in villages:
+        tree = route.fetch().json()
+        for village in tree["villages"]:
             for camera in village["cameras"]:
-                camera["ptz"] = camera["ptz"] or camera["id"] == "wj-01"
-        route.fulfill(json=villages)
+                camera["kind"] = "dome" if camera["id"] == "wj-01" else camera["kind"]
+        route.fulfill(json=tree)
 
     expect(page.locator("[data-camera=yj-01]")).to_be_visible()
     page.route("**/api/tree", with_a_second_dome)

@@ -49,6 +49,7 @@ async def test_a_village_officer_sees_and_judges_own_faults(sign_in: SignIn, fau
 
 async def test_orders_from_fault_to_repair(sign_in: SignIn, faults: dict[str, int]) -> None:
     officer = await sign_in(Role.VIDEO_OFFICER)
+    await post(officer, "/api/vendors", {"name": "Tianmu"})
     made = await post(officer, "/api/orders", {"faults": list(faults.values()), "vendor": "Tianmu"})
     assert len(made) == 3 and {o["state"] for o in made} == {"assigned"}
     numbers = [o["id"] for o in made]
@@ -71,6 +72,7 @@ async def test_orders_from_fault_to_repair(sign_in: SignIn, faults: dict[str, in
 
 async def test_orders_are_listed_by_state(sign_in: SignIn, faults: dict[str, int]) -> None:
     officer = await sign_in(Role.VIDEO_OFFICER)
+    await post(officer, "/api/vendors", {"name": "Tianmu"})
     made = await post(officer, "/api/orders", {"faults": [faults["black"]], "vendor": "Tianmu"})
     for state in OrderState:
         listed = await (await officer.get("/api/orders", params={"state": state.value})).json()

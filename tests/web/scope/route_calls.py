@@ -58,6 +58,7 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         "POST /api/contractor/orders/{order}/move": [{"state": "working"}],
         "POST /api/session/purpose": [],
         "POST /api/session/password": [],
+        "POST /api/session/sessions/end": [],
         "POST /api/patrol/rounds": [{"villages": [village]}, {"cameras": [camera]}],
         "POST /api/faults/verdict": [
             {"faults": [made["fault"]], "verdict": v} for v in ("real", "false", "new_view", "acknowledge")
@@ -94,6 +95,22 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
             {"orders": [made["own_order"]], "state": "merged", "into": made["order"]},
             {"orders": [made["own_order"], made["order"]], "state": "working"},
         ],
+        "POST /api/orders/{order}/cost": [{"cost": "180元"}],
+        "POST /api/contractor/orders/{order}/cost": [{"cost": 180}],
+        "POST /api/cameras/{camera}/position": [reason | {"azimuth": 10}],
+        "POST /api/cameras/{camera}": [reason | {"site": "s"}, reason | {"address": "127.0.1.9"}],
+        "POST /api/cameras/{camera}/retire": [reason],
+        "POST /api/cameras/{camera}/credential": [
+            reason | {"credential": "village"},
+            reason | {"username": "u", "password": "p"},
+        ],
+        "POST /api/credentials": [reason | {"name": "n", "username": "u", "password": "p"}],
+        "POST /api/cameras/import": [
+            {"name": "list", "text": f"village,site\n{village},x\n", "commit": commit} for commit in (False, True)
+        ],
+        "POST /api/inventory/plan": [{"text": "town: t"}],
+        "POST /api/inventory/apply": [{"text": "town: t"}],
+        "POST /api/vendors": [{"name": "Ning Hai"}],
         "POST /api/patrol/day/sign": [{"day": made["day"]}],
         "POST /api/patrol/day/supplement": [{"day": made["day"]}],
         "POST /api/shift/take-over": [{"seen": None, "note": "n"}],
@@ -111,8 +128,11 @@ def queries(made: Ids) -> dict[str, list[dict[str, str]]]:
     return {
         "GET /api/patrol": [{}, {"closed": "true"}, {"camera": made["camera"]}],
         "GET /api/shift": [{}, {"changes": "previous"}],
+        "GET /api/cameras": [{}, {"village": made["village"]}, {"text": made["camera"]}, {"problem": "clock"}],
         "GET /api/holds": [{}, {"ended": "true"}],
-        "GET /api/orders": [{}, {"vendor": "Ning Hai"}, {"state": "closed"}],
+        "GET /api/orders": [{}, {"vendor": "Ning Hai"}, {"state": "closed"}] + [
+            {"village": made["village"], "over": over} for over in ("true", "false")
+        ],
         "GET /api/onboarding": [{}, {"village": made["village"]}],
         "GET /api/patrol/figures": [{"kind": k} for k in ("village", "town", "vendor", "sponsor")] + [
             {"kind": "village", "name": made["village"]}
@@ -152,7 +172,7 @@ def _variants(path: str, made: Ids) -> list[Ids]:
 
 
 def path_with_ids(path: str, made: Ids) -> str:
-    names = {"number": "maintenance", "ticket": "sighting"}
+    names = {"number": "maintenance", "ticket": "sighting", "layer": "map_layer"}
     return re.sub(r"{(\w+)}", lambda m: str(made[names.get(m.group(1), m.group(1))]), path)
 
 

@@ -62,8 +62,11 @@ def _without_request_words(text: str, path: str, arguments: dict[str, Any]) -> s
 
 
 def _timeless(text: str) -> str:
-    """Return the answer without times of day, figures that depend on them, and the randomly drawn review."""
-    return re.sub(r'\d\d:\d\d(:[\d.]+)?|\d+\.\d+|[0-9a-f]{16,}|"stops":.*?]', "", text)
+    """Return the answer without times of day, figures that depend on them, and the randomly drawn review.
+
+    Also without the position in the event log: it is the whole station's, and every event socket tells it.
+    """
+    return re.sub(r'"position":\d+|\d\d:\d\d(:[\d.]+)?|\d+\.\d+|[0-9a-f]{16,}|"stops":.*?]', "", text)
 
 
 def _plain(text: str) -> str:

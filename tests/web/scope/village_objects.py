@@ -54,6 +54,7 @@ async def fill(database: Database, settings: Settings, sightings: SightingStore,
         "segment": "1",
         "day": f"{NOW:%Y-%m-%d}",
         "account": "li",
+        "map_layer": "boundaries",
     }
     picture = f"patrol/{camera}/x.jpg"
     path = settings.data.dir / picture
@@ -192,7 +193,7 @@ async def fill(database: Database, settings: Settings, sightings: SightingStore,
 def absent_of(made: Ids) -> Ids:
     """Return ids of the same form that do not exist."""
     never = {k: v + 100_000 for k, v in made.items() if isinstance(v, int)}
-    kept = {k: made[k] for k in ("own_case", "own_order", "account", "day", "kind", "part", "segment")}
+    kept = {k: made[k] for k in ("own_case", "own_order", "account", "day", "kind", "part", "segment", "map_layer")}
     return made | never | ABSENT | kept | {"device": "127.0.1.99:80"}
 
 

@@ -41,6 +41,10 @@ EXEMPT = {
     "/ca/minwang.crt": "the certificate authority, for everybody",
     "/ca/minwang.mobileconfig": "the certificate authority, for everybody",
     "/metrics": "counters for a monitoring system",
+    "/api/map/layers/{layer}": "the map's lines, no picture of a camera",
+    "/api/map/aerial": "a picture of the landscape, of no camera",
+    "/api/audit/export": "no pictures; each export has a row of its own: audit.export",
+    "/api/station/bundle": "no pictures; each bundle has a row of its own: station.bundle",
     "/api/openapi.json": "the description of the API",
     "/api/live/{ticket}": "its single-use ticket has left the row: live.open",
 }

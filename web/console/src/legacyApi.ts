@@ -65,13 +65,31 @@ export interface CameraView {
   streams: StreamView[];
 }
 
+export interface TreeCamera {
+  id: string;
+  name: string;
+  number: string;
+  state: State;
+  kind: "fixed" | "dome" | "unknown";
+  sub: boolean;
+  position: [number, number] | null;
+  faults: string[];
+}
+
 export interface VillageView {
   code: string;
   name: string;
   online: number;
+  recorded: number;
   total: number;
   state: State;
-  cameras: CameraView[];
+  cameras: TreeCamera[];
+}
+
+export interface Tree {
+  version: string;
+  position: number;
+  villages: VillageView[];
 }
 
 export interface Span {

@@ -52,6 +52,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/accounts/{account}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The open sessions of an account, the newest first. */
+        get: operations["account_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/{account}/sessions/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End one session of an account, or all of them. */
+        post: operations["end_account_sessions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/{account}/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let an account try again that has to wait after wrong passwords. */
+        post: operations["unlock_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alerts": {
         parameters: {
             query?: never;
@@ -162,7 +213,41 @@ export interface paths {
             cookie?: never;
         };
         /** The audit trail, newest first, and whether its hash chain is intact. */
-        get: operations["audit_trail"];
+        get: operations["read_audit_trail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/cameras": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Cameras that many accounts looked at in the last days, the most viewed first. */
+        get: operations["camera_viewers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The selected rows as CSV, at most 50,000, newest first. The export itself is audited. */
+        get: operations["export_audit_trail"];
         put?: never;
         post?: never;
         delete?: never;
@@ -206,6 +291,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/cameras": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One page of the cameras with the columns of their checklist. */
+        get: operations["list_cameras"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/cameras/{camera}": {
         parameters: {
             query?: never;
@@ -216,7 +318,8 @@ export interface paths {
         /** One camera's file (一机一档): address, device, profile, streams, faults. */
         get: operations["camera_file"];
         put?: never;
-        post?: never;
+        /** Change fields of a camera's file; returns those that changed. History and audit trail keep both values. */
+        post: operations["edit_camera"];
         delete?: never;
         options?: never;
         head?: never;
@@ -251,6 +354,23 @@ export interface paths {
         get: operations["acceptance_picture"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/{camera}/credential": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a camera its credential: one that exists, or a user name and password for it alone. */
+        post: operations["set_camera_credential"];
         delete?: never;
         options?: never;
         head?: never;
@@ -302,6 +422,23 @@ export interface paths {
         get: operations["neighbours"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/{camera}/position": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say where a camera stands and what it covers; its file's history and the audit trail keep the change. */
+        post: operations["place_camera"];
         delete?: never;
         options?: never;
         head?: never;
@@ -427,6 +564,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/cameras/{camera}/retire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a camera out of use, or back into use; its footage and history stay. */
+        post: operations["retire_camera"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/cameras/{camera}/sign": {
         parameters: {
             query?: never;
@@ -455,6 +609,23 @@ export interface paths {
         get: operations["camera_snapshot"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cameras/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Preview a list of cameras (CSV), or add them: all or none. What the registry has stays as it is. */
+        post: operations["import_list_of_cameras"];
         delete?: never;
         options?: never;
         head?: never;
@@ -547,6 +718,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/contractor/orders/{order}/cost": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Enter or correct the cost of an own order while the station still shows it. */
+        post: operations["own_cost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/contractor/orders/{order}/move": {
         parameters: {
             query?: never;
@@ -609,6 +797,24 @@ export interface paths {
         get: operations["still"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The credentials by name; an account of some villages gets those that its cameras use. */
+        get: operations["list_credentials"];
+        put?: never;
+        /** Add a credential, or change its user name and password; cameras that refused it are tried again. */
+        post: operations["set_credential"];
         delete?: never;
         options?: never;
         head?: never;
@@ -821,6 +1027,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/inventory/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Apply what changed in an inventory file since one was last applied. */
+        post: operations["apply_inventory"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/inventory/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The registry as an inventory file, without passwords. Audited. */
+        post: operations["export_inventory"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/inventory/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What applying an inventory file would change; changes nothing. */
+        post: operations["plan_inventory"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/judgements": {
         parameters: {
             query?: never;
@@ -901,6 +1158,57 @@ export interface paths {
         put?: never;
         /** End maintenance before its time. */
         post: operations["end_maintenance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/map/aerial": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The aerial picture of the town. */
+        get: operations["map_aerial"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/map/layers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the map can show: layers, the aerial picture, and a background service if the settings name one. */
+        get: operations["map_layers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/map/layers/{layer}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One layer in GeoJSON. Boundaries without a file are those of the registry, of the account's villages. */
+        get: operations["map_layer"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1050,7 +1358,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Work orders, newest first; the open ones unless a state is named. */
+        /** Work orders, newest first; the open ones unless `state` or `over` says otherwise. */
         get: operations["list_orders"];
         put?: never;
         /** Create orders for faults: one per camera, and one for an up-link with all its cameras. */
@@ -1068,10 +1376,27 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One work order with its notes and photos. */
+        /** One work order with its notes, photos and faults. */
         get: operations["order_file"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orders/{order}/cost": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Enter or correct the cost of a repair, also of a closed order. */
+        post: operations["set_order_cost"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1104,7 +1429,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Move one or several orders to another state; all of them or none. */
+        /** Move one or several orders to another state; all of them or none. "assigned" names a company of the list. */
         post: operations["move_orders"];
         delete?: never;
         options?: never;
@@ -1659,6 +1984,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/session/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The open sessions of the own account: whoever finds a strange one changes the password, which ends them. */
+        get: operations["own_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/sessions/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End one session of the own account, or all of them, this one included. */
+        post: operations["end_own_sessions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/shift": {
         parameters: {
             query?: never;
@@ -1795,6 +2154,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/station/bundle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Checks, state and settings in one JSON file without secrets, to send to whoever helps. Audited. */
+        get: operations["station_bundle"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/station/clock": {
         parameters: {
             query?: never;
@@ -1846,6 +2222,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/station/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The settings as the station runs with them. */
+        get: operations["station_settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/station/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Disks with their forecast, processes, recording, queues, and installed models, as the station recorded them. */
+        get: operations["station_state"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the status bar shows: recording, open faults, and what waits for this account. */
+        get: operations["summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/today/villages": {
         parameters: {
             query?: never;
@@ -1870,10 +2297,28 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Villages with their cameras and the present state of each. */
+        /** Villages with their cameras and the announced state of each; 304 for the version named in If-None-Match. */
         get: operations["tree"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vendors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Companies that orders may name, with their contacts. */
+        get: operations["list_vendors"];
+        put?: never;
+        /** Add a company or change its contacts; the list is the whole town's. Audited. */
+        post: operations["save_vendor"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2258,6 +2703,12 @@ export interface components {
              * @description Null: the whole town
              */
             villages: string[] | null;
+            /**
+             * Waits Until
+             * @description After wrong passwords it has to wait at some source until then; null: it does not
+             * @default null
+             */
+            waits_until: string | null;
         };
         /** AdoptBody */
         AdoptBody: {
@@ -2272,6 +2723,31 @@ export interface components {
             name: string;
             /** Village */
             village: string;
+        };
+        /**
+         * Aerial
+         * @description `aerial.json`: three control points define the affine map from picture to ground.
+         */
+        Aerial: {
+            /**
+             * Attribution
+             * @default
+             */
+            attribution: string;
+            /** Points */
+            points: components["schemas"]["ControlPoint"][];
+        };
+        /** AerialView */
+        AerialView: {
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** @description Control points of GET /api/map/aerial; null: see problem */
+            control: components["schemas"]["Aerial"] | null;
+            /** Problem */
+            problem: string;
         };
         /**
          * AlertAnswer
@@ -2378,10 +2854,24 @@ export interface components {
             latest: string;
             mode: components["schemas"]["TravelMode"];
         };
+        /**
+         * AuditAction
+         * @description What somebody did or looked at, as package.verb. The values are stored, and each row is sealed with its own:
+         *     rows written before an action was renamed keep the old text, which is shown as it is. `REVIEW_DRAW` and
+         *     `REVIEW_VERDICT` are `tour.draw` and `tour.verdict` in old rows.
+         *
+         *     `RETENTION_SUSPENDED`, `RETENTION_RETURNED`, `RETENTION_NTP` and `RETENTION_TIME` are the changes of
+         *     nvr.clock.plausibility.ClockChange.
+         * @enum {string}
+         */
+        AuditAction: "acceptance.view" | "alert.ack" | "alert.answer" | "alert.dispatch" | "alert.list" | "alert.raise" | "alert.recall" | "alert.reject" | "alert.view" | "archive.repair" | "audit.export" | "audit.key" | "audit.seal" | "bookmark.add" | "bookmark.delete" | "camera.accept" | "camera.acceptance" | "camera.acceptance_propose" | "camera.account" | "camera.adopt" | "camera.configure" | "camera.edit" | "camera.move" | "camera.replace" | "camera.restore" | "camera.retire" | "camera.sign" | "cameras.expect" | "cameras.identify" | "cameras.onboarding.survey" | "candidate.list" | "case.close" | "case.open" | "credential.set" | "events.open" | "fault.list" | "fault.picture" | "fault.reference" | "fault.report" | "fault.verdict" | "finding.accept" | "footage.export" | "hold.add" | "hold.case_closed" | "hold.follow" | "hold.release" | "hold.review" | "inventory.apply" | "inventory.export" | "lanes.view" | "live.close" | "live.open" | "maintenance.begin" | "maintenance.end" | "order.cost" | "order.create" | "order.move" | "order.photo" | "order.photo_view" | "order.still" | "patrol.ask" | "patrol.sign" | "patrol.supplement" | "pictures.drop" | "playback.close" | "playback.open" | "ptz.preset" | "ptz.take" | "register.view" | "report.view" | "retention.confirm" | "retention.ntp" | "retention.returned" | "retention.suspended" | "retention.time" | "review.draw" | "review.verdict" | "search.count" | "search.query.co_occurrence" | "search.query.motion_search" | "search.query.similar" | "search.run" | "session.close" | "session.end" | "session.open" | "session.purpose" | "session.refused" | "shift.note" | "shift.take_over" | "shift.view" | "sighting.judge" | "sighting.view" | "sightings.drop" | "sightings.unmatched" | "snapshot.save" | "snapshot.view" | "station.bundle" | "strip.view" | "thumbnail.view" | "time_lapse.open" | "user.change" | "user.create" | "user.password" | "user.password_refused" | "user.reset" | "user.unlock" | "vendor.change" | "wall_view.change" | "wall_view.create" | "wall_view.delete" | "watch.approve" | "watch.end" | "watch.list" | "watch.look_back" | "watch.propose" | "watch.refuse" | "watch.renew";
         /** AuditEntry */
         AuditEntry: {
-            /** Action */
-            action: string;
+            /**
+             * Action
+             * @description Text that is not listed comes from another release
+             */
+            action: components["schemas"]["AuditAction"] | string;
             /** Actor */
             actor: string;
             /**
@@ -2427,7 +2917,10 @@ export interface components {
              * @description Rows in a break that was reviewed, after which the trail was sealed again
              */
             doubted: number;
-            /** Next */
+            /**
+             * Next
+             * @description `before` of the next page; a page may be short although one follows
+             */
             next: number | null;
             /**
              * Problem
@@ -2460,6 +2953,11 @@ export interface components {
         /** AuditQuery */
         AuditQuery: {
             /**
+             * @description One action; of an earlier release's actions see `text`
+             * @default null
+             */
+            action?: components["schemas"]["AuditAction"] | null;
+            /**
              * Actor
              * @default null
              */
@@ -2470,11 +2968,106 @@ export interface components {
              */
             before?: number | null;
             /**
+             * Camera
+             * @default null
+             */
+            camera?: string | null;
+            /**
+             * End
+             * @description Before this time
+             * @default null
+             */
+            end?: string | null;
+            /**
              * Limit
              * @default 50
              */
             limit?: number;
+            /**
+             * Object
+             * @default null
+             */
+            object?: string | null;
+            /**
+             * Start
+             * @description At or after this time
+             * @default null
+             */
+            start?: string | null;
+            /**
+             * Text
+             * @description Part of object, reason or actor
+             * @default null
+             */
+            text?: string | null;
+            /**
+             * @description A ready filter; with `action` only that action of it
+             * @default null
+             */
+            view?: components["schemas"]["AuditView"] | null;
+            /**
+             * Village
+             * @default null
+             */
+            village?: string | null;
         };
+        /** AuditSelection */
+        AuditSelection: {
+            /**
+             * @description One action; of an earlier release's actions see `text`
+             * @default null
+             */
+            action?: components["schemas"]["AuditAction"] | null;
+            /**
+             * Actor
+             * @default null
+             */
+            actor?: string | null;
+            /**
+             * Camera
+             * @default null
+             */
+            camera?: string | null;
+            /**
+             * End
+             * @description Before this time
+             * @default null
+             */
+            end?: string | null;
+            /**
+             * Object
+             * @default null
+             */
+            object?: string | null;
+            /**
+             * Start
+             * @description At or after this time
+             * @default null
+             */
+            start?: string | null;
+            /**
+             * Text
+             * @description Part of object, reason or actor
+             * @default null
+             */
+            text?: string | null;
+            /**
+             * @description A ready filter; with `action` only that action of it
+             * @default null
+             */
+            view?: components["schemas"]["AuditView"] | null;
+            /**
+             * Village
+             * @default null
+             */
+            village?: string | null;
+        };
+        /**
+         * AuditView
+         * @description The auditor's ready filters. Cameras that many accounts looked at are `GET /api/audit/cameras`.
+         * @enum {string}
+         */
+        AuditView: "viewing" | "off_hours" | "exports" | "failed_sign_ins" | "permissions" | "configuration" | "decisions";
         /** BookmarkBody */
         BookmarkBody: {
             /**
@@ -2542,6 +3135,29 @@ export interface components {
             /** Unknown */
             unknown: number;
         };
+        /**
+         * CameraCredentialBody
+         * @description Either the name of a credential that exists, or user name and password of this camera alone.
+         */
+        CameraCredentialBody: {
+            /**
+             * Credential
+             * @default null
+             */
+            credential?: string | null;
+            /**
+             * Password
+             * @default null
+             */
+            password?: string | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Username
+             * @default null
+             */
+            username?: string | null;
+        };
         /** CameraDaysView */
         CameraDaysView: {
             /** Camera */
@@ -2553,6 +3169,125 @@ export interface components {
             days: components["schemas"]["RecordedDayView"][];
             /** Stream */
             stream: string;
+        };
+        /**
+         * CameraEditBody
+         * @description Fields of a camera's file. A field that is left out stays as it is; null removes its value.
+         */
+        CameraEditBody: {
+            /**
+             * Address
+             * @description host, host:port or URL of its ONVIF service
+             * @default null
+             */
+            address?: string | null;
+            /**
+             * Contract
+             * @default null
+             */
+            contract?: string | null;
+            /**
+             * Contract Until
+             * @default null
+             */
+            contract_until?: string | null;
+            /**
+             * Cost
+             * @default null
+             */
+            cost?: number | null;
+            /**
+             * Expected Make
+             * @default null
+             */
+            expected_make?: string | null;
+            /**
+             * Filing Date
+             * @default null
+             */
+            filing_date?: string | null;
+            /**
+             * Filing No
+             * @default null
+             */
+            filing_no?: string | null;
+            /**
+             * In Use Since
+             * @default null
+             */
+            in_use_since?: string | null;
+            /**
+             * Installed
+             * @default null
+             */
+            installed?: string | null;
+            /**
+             * Legal Class
+             * @default null
+             */
+            legal_class?: ("7.1" | "7.2" | "9" | "non_public") | null;
+            /**
+             * Maintainer
+             * @default null
+             */
+            maintainer?: string | null;
+            /**
+             * Manager Unit
+             * @default null
+             */
+            manager_unit?: string | null;
+            /**
+             * Name
+             * @default null
+             */
+            name?: string | null;
+            /**
+             * Number
+             * @default null
+             */
+            number?: string | null;
+            /**
+             * Owner Kind
+             * @default null
+             */
+            owner_kind?: ("village" | "government" | "enterprise") | null;
+            /**
+             * Purpose
+             * @default null
+             */
+            purpose?: string | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Responsible
+             * @default null
+             */
+            responsible?: string | null;
+            /**
+             * Retention Days
+             * @default null
+             */
+            retention_days?: number | null;
+            /**
+             * Site
+             * @default null
+             */
+            site?: string | null;
+            /**
+             * Sponsor
+             * @default null
+             */
+            sponsor?: string | null;
+            /**
+             * Switch
+             * @default null
+             */
+            switch?: string | null;
+            /**
+             * Warranty Until
+             * @default null
+             */
+            warranty_until?: string | null;
         };
         /** CameraFile */
         CameraFile: {
@@ -2580,6 +3315,11 @@ export interface components {
             /** Village */
             village: string;
         };
+        /**
+         * CameraKind
+         * @enum {string}
+         */
+        CameraKind: "fixed" | "dome" | "unknown";
         /** CameraMoveBody */
         CameraMoveBody: {
             /**
@@ -2593,27 +3333,165 @@ export interface components {
              */
             reason: string;
         };
+        /** CameraPage */
+        CameraPage: {
+            /** Cameras */
+            cameras: components["schemas"]["CameraRow"][];
+            /**
+             * Items
+             * @description The columns of the checklist, in their order
+             */
+            items: components["schemas"]["Item"][];
+            /** Page */
+            page: number;
+            /** Size */
+            size: number;
+            /**
+             * Total
+             * @description Cameras that the filter leaves
+             */
+            total: number;
+        };
+        /** CameraQuery */
+        CameraQuery: {
+            /**
+             * Page
+             * @default 1
+             */
+            page?: number;
+            /**
+             * @description Cameras whose check of this item is not ok
+             * @default null
+             */
+            problem?: components["schemas"]["Item"] | null;
+            /**
+             * Retired
+             * @description Cameras out of use instead of those in use
+             * @default false
+             */
+            retired?: boolean;
+            /**
+             * Size
+             * @default 50
+             */
+            size?: number;
+            /** @default id */
+            sort?: components["schemas"]["CameraSort"];
+            /** @default null */
+            state?: components["schemas"]["CameraState"] | null;
+            /**
+             * Text
+             * @description Part of id, name, number, address, site, person or company
+             * @default
+             */
+            text?: string;
+            /**
+             * Village
+             * @default null
+             */
+            village?: string | null;
+        };
+        /** CameraRow */
+        CameraRow: {
+            /** Accepted At */
+            accepted_at: string | null;
+            /** Address */
+            address: string | null;
+            /** Checks */
+            checks: {
+                [key: string]: components["schemas"]["ItemState"];
+            };
+            /**
+             * Credential
+             * @description Name of its credential; the password is never told
+             */
+            credential: string | null;
+            /**
+             * Details
+             * @description A cause or figure of each failed check
+             */
+            details: {
+                [key: string]: string;
+            };
+            /** Faults */
+            faults: string[];
+            /** Firmware */
+            firmware: string;
+            /** Id */
+            id: string;
+            /** Legal Class */
+            legal_class: string;
+            /** Maintainer */
+            maintainer: string;
+            /**
+             * Make
+             * @description Maker and model as it reports them; empty: never identified
+             */
+            make: string;
+            /** Manager Unit */
+            manager_unit: string;
+            /**
+             * Missing
+             * @description What must be recorded before anybody can sign
+             */
+            missing: components["schemas"]["MissingFact"][];
+            /** Name */
+            name: string;
+            /** Number */
+            number: string;
+            /**
+             * Placed
+             * @description Its position is known
+             */
+            placed: boolean;
+            /**
+             * Problem
+             * @description Why it could not be asked last time; empty: it could
+             */
+            problem: string;
+            /**
+             * Proposed By
+             * @description Who signed first and waits for the second person
+             */
+            proposed_by: string | null;
+            /** Responsible */
+            responsible: string;
+            /** Retired */
+            retired: boolean;
+            /** Site */
+            site: string;
+            state: components["schemas"]["CameraState"];
+            /** Village */
+            village: string;
+            /** Warranty Until */
+            warranty_until: string;
+        };
+        /**
+         * CameraSort
+         * @enum {string}
+         */
+        CameraSort: "id" | "name" | "village" | "state" | "warranty";
         /**
          * CameraState
          * @description State of a camera, or the worst of a village's cameras; from good to bad.
          * @enum {string}
          */
         CameraState: "ok" | "attention" | "unknown" | "fault" | "offline";
-        /** CameraView */
-        CameraView: {
-            /** Faults */
-            faults: string[];
-            /** Id */
-            id: string;
+        /** CameraViewers */
+        CameraViewers: {
+            /** Camera */
+            camera: string;
             /** Name */
             name: string;
-            /** Ptz */
-            ptz: boolean;
-            state: components["schemas"]["CameraState"];
-            /** Streams */
-            streams: components["schemas"]["StreamView"][];
-            /** Village */
-            village: string;
+            /**
+             * Viewers
+             * @description Account → number of views
+             */
+            viewers: {
+                [key: string]: number;
+            };
+            /** Views */
+            views: number;
         };
         /** CandidateView */
         CandidateView: {
@@ -2846,6 +3724,12 @@ export interface components {
              */
             reason: string;
         };
+        /**
+         * ConflictPreference
+         * @description Whose value counts for a field that both the file and the registry changed.
+         * @enum {string}
+         */
+        ConflictPreference: "file" | "registry";
         /** ContractorStep */
         ContractorStep: {
             /**
@@ -2860,6 +3744,37 @@ export interface components {
             state: "working" | "parts" | "verifying" | "refused";
             /**
              * Text
+             * @default
+             */
+            text?: string;
+        };
+        /**
+         * ControlPoint
+         * @description A point of the aerial picture whose place is known.
+         */
+        ControlPoint: {
+            /** Latitude */
+            latitude: number;
+            /** Longitude */
+            longitude: number;
+            /**
+             * X
+             * @description Fraction of the picture's width, from its left edge
+             */
+            x: number;
+            /**
+             * Y
+             * @description Fraction of its height, from its upper edge
+             */
+            y: number;
+        };
+        /** CostBody */
+        CostBody: {
+            /** Cost */
+            cost: number;
+            /**
+             * Text
+             * @description Why it is entered now or corrected
              * @default
              */
             text?: string;
@@ -2911,6 +3826,44 @@ export interface components {
         Created: {
             /** Id */
             id: string;
+        };
+        /** CredentialBody */
+        CredentialBody: {
+            /** Name */
+            name: string;
+            /**
+             * Password
+             * Format: password
+             */
+            password: string;
+            /** Reason */
+            reason: string;
+            /** Username */
+            username: string;
+        };
+        /** CredentialReply */
+        CredentialReply: {
+            /** Credential */
+            credential: string;
+        };
+        /** CredentialView */
+        CredentialView: {
+            /**
+             * Cameras
+             * @description Cameras in use that use it, within the account's villages
+             */
+            cameras: number;
+            /** Name */
+            name: string;
+            /** Password Set */
+            password_set: boolean;
+            /**
+             * Refused
+             * @description Of these, those that refused it
+             */
+            refused: number;
+            /** Username */
+            username: string;
         };
         /** DayFigures */
         DayFigures: {
@@ -3093,6 +4046,11 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /** EndedSessions */
+        EndedSessions: {
+            /** Ended */
+            ended: number;
+        };
         /**
          * EndingHoldLine
          * @description A hold whose footage is deleted when it ends. `reason`: empty for a case outside the account's villages.
@@ -3114,6 +4072,17 @@ export interface components {
             /** Village */
             village: string;
         };
+        /** EndSessionsBody */
+        EndSessionsBody: {
+            /** Reason */
+            reason: string;
+            /**
+             * Session
+             * @description Null: all
+             * @default null
+             */
+            session?: string | null;
+        };
         /**
          * ErrorReply
          * @description Every refusal and failure of the API.
@@ -3131,7 +4100,7 @@ export interface components {
          * @description An error's code, written as its value and the names of its parameters.
          * @enum {string}
          */
-        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "password" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "clip_exceeds_limit" | "mp4_holds_one_camera" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "bookmark_not_found" | "bookmark_of_other_account" | "too_many_bookmarks" | "cameras_required" | "stream_needs_watermark" | "wall_view_not_found" | "too_many_wall_views" | "too_many_favourites" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "shift_taken_over" | "shift_note_empty" | "shift_not_taken" | "duty_desk_town_only" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_outside_villages" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_recall_too_late" | "alert_answer_unknown" | "alert_answer_refused" | "camera_not_recorded";
+        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "password" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_shared" | "credential_ambiguous" | "camera_name_required" | "field_not_edited" | "town_account_required" | "map_layer_not_found" | "map_layer_invalid" | "map_aerial_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "clip_exceeds_limit" | "mp4_holds_one_camera" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "bookmark_not_found" | "bookmark_of_other_account" | "too_many_bookmarks" | "cameras_required" | "stream_needs_watermark" | "wall_view_not_found" | "too_many_wall_views" | "too_many_favourites" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "vendor_not_listed" | "vendor_inactive" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "shift_taken_over" | "shift_note_empty" | "shift_not_taken" | "duty_desk_town_only" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_outside_villages" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_recall_too_late" | "alert_answer_unknown" | "alert_answer_refused" | "camera_not_recorded";
         /**
          * ErrorParameters
          * @description What a sentence about an error names; `ErrorCode.parameters` lists those of each code.
@@ -3956,6 +4925,67 @@ export interface components {
              */
             village?: string | null;
         };
+        /** ImportBody */
+        ImportBody: {
+            /**
+             * Commit
+             * @description Add the cameras; otherwise only say what would happen
+             * @default false
+             */
+            commit?: boolean;
+            /**
+             * Name
+             * @description Name of the file, for messages and the history
+             */
+            name: string;
+            /**
+             * Text
+             * @description Its content: CSV with a line of headings
+             */
+            text: string;
+        };
+        /** ImportLineView */
+        ImportLineView: {
+            /** Camera */
+            camera: string;
+            /**
+             * Differences
+             * @description Of a known camera: field → (registry, list)
+             */
+            differences: {
+                [key: string]: [
+                    string,
+                    string
+                ];
+            };
+            /** Line */
+            line: number;
+            /** Name */
+            name: string;
+            outcome: components["schemas"]["ImportOutcome"];
+            /** Problems */
+            problems: string[];
+            /** Village */
+            village: string;
+        };
+        /**
+         * ImportOutcome
+         * @enum {string}
+         */
+        ImportOutcome: "added" | "known" | "refused";
+        /** ImportReply */
+        ImportReply: {
+            /** Added */
+            added: number;
+            /** Committed */
+            committed: boolean;
+            /** Known */
+            known: number;
+            /** Lines */
+            lines: components["schemas"]["ImportLineView"][];
+            /** Refused */
+            refused: number;
+        };
         /**
          * IndexingLag
          * @description Lag of the streams being recorded.
@@ -4015,12 +5045,50 @@ export interface components {
             /** Since */
             since: string | null;
         };
+        /** InventoryApplyBody */
+        InventoryApplyBody: {
+            /**
+             * Confirm Retiring
+             * @description Even if more than 5 % of the cameras would be retired
+             * @default false
+             */
+            confirm_retiring?: boolean;
+            /**
+             * @description Which side wins where both changed a field
+             * @default null
+             */
+            prefer?: components["schemas"]["ConflictPreference"] | null;
+            /**
+             * Text
+             * @description Content of an inventory file (YAML)
+             */
+            text: string;
+        };
+        /** InventoryBody */
+        InventoryBody: {
+            /**
+             * Text
+             * @description Content of an inventory file (YAML)
+             */
+            text: string;
+        };
+        /** InventoryText */
+        InventoryText: {
+            /** Text */
+            text: string;
+        };
         /**
          * Item
          * @description The items of the checklist, in their order.
          * @enum {string}
          */
         Item: "reachable" | "credential" | "identity" | "streams" | "picture" | "clock" | "configuration" | "acceptance";
+        /**
+         * ItemState
+         * @description State of one item. TODO: nobody and nothing has checked it yet.
+         * @enum {string}
+         */
+        ItemState: "ok" | "failed" | "todo";
         /**
          * JobKind
          * @enum {string}
@@ -4145,6 +5213,34 @@ export interface components {
             /** Village */
             village: string | null;
         };
+        /** LayerView */
+        LayerView: {
+            /**
+             * Bounds
+             * @description West, south, east, north in degrees (WGS 84)
+             */
+            bounds: [
+                number,
+                number,
+                number,
+                number
+            ] | null;
+            /** Bytes */
+            bytes: number;
+            /**
+             * Changed At
+             * @description When its file was changed; null: made from the registry
+             */
+            changed_at: string | null;
+            /** Features */
+            features: number;
+            name: components["schemas"]["MapLayer"];
+            /**
+             * Problem
+             * @description Why it is not served; empty: it is
+             */
+            problem: string;
+        };
         /** LearningCameraView */
         LearningCameraView: {
             /** Camera */
@@ -4224,6 +5320,11 @@ export interface components {
             /** Village */
             village: string | null;
         };
+        /**
+         * MapLayer
+         * @enum {string}
+         */
+        MapLayer: "boundaries" | "roads" | "water" | "houses";
         /** MapReply */
         MapReply: {
             /**
@@ -4238,6 +5339,14 @@ export interface components {
             };
             /** Cameras */
             cameras: components["schemas"]["PlaceView"][];
+        };
+        /** MapView */
+        MapView: {
+            aerial: components["schemas"]["AerialView"] | null;
+            /** Layers */
+            layers: components["schemas"]["LayerView"][];
+            /** @description Only if the station's settings name a service */
+            wmts: components["schemas"]["WmtsView"] | null;
         };
         /**
          * MatchKind
@@ -4294,6 +5403,18 @@ export interface components {
          * @enum {string}
          */
         MissingFact: "places" | "field_of_view" | "masks" | "sign_photo" | "legal_class" | "responsible";
+        /** ModelView */
+        ModelView: {
+            /** Licence */
+            licence: string;
+            /**
+             * Name
+             * @description Id and version of the pack
+             */
+            name: string;
+            /** Task */
+            task: string;
+        };
         /** MotionBody */
         MotionBody: {
             /**
@@ -4591,8 +5712,67 @@ export interface components {
             /** Village */
             village: string;
         };
+        /** OrderDeadlines */
+        OrderDeadlines: {
+            /**
+             * Escalated
+             * @description The leader was told that the time to repair is over
+             */
+            escalated: boolean;
+            /**
+             * Late
+             * @description The order is open and the time to repair is over
+             */
+            late: boolean;
+            /**
+             * Repair By
+             * Format: date-time
+             */
+            repair_by: string;
+            /**
+             * Respond By
+             * Format: date-time
+             */
+            respond_by: string;
+            /**
+             * Verified At
+             * @description When a reported repair is confirmed; null: none is reported
+             */
+            verified_at: string | null;
+            /**
+             * Warned
+             * @description Reminders sent, of two
+             */
+            warned: number;
+        };
+        /** OrderFault */
+        OrderFault: {
+            /** Camera */
+            camera: string;
+            /** Closed At */
+            closed_at: string | null;
+            /** Family */
+            family: string;
+            /**
+             * Has Picture
+             * @description GET /api/faults/{id}/picture shows it
+             */
+            has_picture: boolean;
+            /** Has Reference */
+            has_reference: boolean;
+            /** Id */
+            id: number;
+            /** Opened At */
+            opened_at: string | null;
+            /** Severity */
+            severity: number;
+            /** State */
+            state: string;
+        };
         /** OrderFile */
         OrderFile: {
+            /** Faults */
+            faults: components["schemas"]["OrderFault"][];
             /** Notes */
             notes: components["schemas"]["NoteView"][];
             order: components["schemas"]["OrderView"];
@@ -4638,17 +5818,51 @@ export interface components {
              */
             before?: number | null;
             /**
+             * Camera
+             * @default null
+             */
+            camera?: string | null;
+            /**
+             * End
+             * @description Created before this time
+             * @default null
+             */
+            end?: string | null;
+            /**
              * Limit
              * @default 100
              */
             limit?: number;
+            /**
+             * Over
+             * @description Closed and merged orders instead of the open ones
+             * @default false
+             */
+            over?: boolean;
+            /**
+             * Start
+             * @description Created at or after this time
+             * @default null
+             */
+            start?: string | null;
             /** @default null */
             state?: components["schemas"]["OrderState"] | null;
+            /**
+             * Text
+             * @description Part of title, company or assignee
+             * @default null
+             */
+            text?: string | null;
             /**
              * Vendor
              * @default null
              */
             vendor?: string | null;
+            /**
+             * Village
+             * @default null
+             */
+            village?: string | null;
         };
         /**
          * OrderState
@@ -4658,18 +5872,23 @@ export interface components {
         OrderState: "new" | "assigned" | "working" | "parts" | "verifying" | "closed" | "refused" | "merged";
         /**
          * OrderStep
-         * @description What happened to a work order: its new state, or one of the first three.
+         * @description What happened to a work order: its new state, or one of the first four.
          *
          *     The states are those of `OrderState`, with the same texts: an enumeration with members cannot be extended.
          * @enum {string}
          */
-        OrderStep: "created" | "reopened" | "reminded" | "new" | "assigned" | "working" | "parts" | "verifying" | "closed" | "refused" | "merged";
+        OrderStep: "created" | "reopened" | "reminded" | "corrected" | "new" | "assigned" | "working" | "parts" | "verifying" | "closed" | "refused" | "merged";
         /** OrderView */
         OrderView: {
             /** Assignee */
             assignee: string;
             /** Camera */
             camera: string | null;
+            /**
+             * Camera Name
+             * @description Empty: several cameras, or a camera that is gone
+             */
+            camera_name: string;
             /** Closed At */
             closed_at: string | null;
             /** Cost */
@@ -4679,6 +5898,7 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            deadlines: components["schemas"]["OrderDeadlines"];
             /** Id */
             id: number;
             /** Late */
@@ -4690,6 +5910,8 @@ export interface components {
             mend_by: string;
             /** Mended At */
             mended_at: string | null;
+            /** Merged Into */
+            merged_into: number | null;
             /** Reminded */
             reminded: number;
             /** Reopened */
@@ -4714,6 +5936,11 @@ export interface components {
             village: string | null;
             /** Warranty */
             warranty: boolean;
+            /**
+             * Warranty Until
+             * @description Of its camera, as the file says now; null: not known
+             */
+            warranty_until: string | null;
         };
         /** OutlookView */
         OutlookView: {
@@ -4734,12 +5961,19 @@ export interface components {
             /** Village */
             village: string;
         };
+        /** OwnCostBody */
+        OwnCostBody: {
+            /** Cost */
+            cost: number;
+        };
         /** OwnOrder */
         OwnOrder: {
             /** Camera */
             camera: string;
             /** Closed At */
             closed_at: string | null;
+            /** Cost */
+            cost: number | null;
             /** Has Still */
             has_still: boolean;
             /** Id */
@@ -4891,6 +6125,34 @@ export interface components {
             /** Village */
             village: string;
         };
+        /** PlanView */
+        PlanView: {
+            /** Added */
+            added: string[];
+            /** Applied */
+            applied: boolean;
+            /** Changed */
+            changed: {
+                [key: string]: string[];
+            };
+            /** Conflicts */
+            conflicts: {
+                [key: string]: string[];
+            };
+            /** Kept Retired */
+            kept_retired: string[];
+            /**
+             * Last At
+             * @description When a file was last applied; null: never
+             */
+            last_at: string | null;
+            /** Last By */
+            last_by: string;
+            /** Not In File */
+            not_in_file: string[];
+            /** Retired */
+            retired: string[];
+        };
         /** PlaylistQuery */
         PlaylistQuery: {
             /**
@@ -4909,6 +6171,63 @@ export interface components {
              */
             start: string;
         };
+        /**
+         * PositionBody
+         * @description Where a camera stands and what it covers. A field that is left out stays; null removes the value.
+         */
+        PositionBody: {
+            /**
+             * Azimuth
+             * @description Degrees clockwise from north
+             * @default null
+             */
+            azimuth?: number | null;
+            /**
+             * Field Of View
+             * @description Degrees
+             * @default null
+             */
+            field_of_view?: number | null;
+            /**
+             * Height M
+             * @default null
+             */
+            height_m?: number | null;
+            /**
+             * Position
+             * @description Longitude and latitude (WGS 84)
+             * @default null
+             */
+            position?: [
+                number,
+                number
+            ] | null;
+            /**
+             * Range M
+             * @default null
+             */
+            range_m?: number | null;
+            /** Reason */
+            reason: string;
+        };
+        /** PositionView */
+        PositionView: {
+            /** Azimuth */
+            azimuth: number | null;
+            /** Camera */
+            camera: string;
+            /** Field Of View */
+            field_of_view: number | null;
+            /** Height M */
+            height_m: number | null;
+            /** Position */
+            position: [
+                number,
+                number
+            ] | null;
+            /** Range M */
+            range_m: number | null;
+        };
         /** PresetBody */
         PresetBody: {
             /** Token */
@@ -4920,6 +6239,25 @@ export interface components {
             name: string;
             /** Token */
             token: string;
+        };
+        /** ProcessView */
+        ProcessView: {
+            /**
+             * Alive
+             * @description It reported within the last minute
+             */
+            alive: boolean;
+            /** Name */
+            name: string;
+            /** Pid */
+            pid: number;
+            /** Role */
+            role: string;
+            /**
+             * Seen At
+             * Format: date-time
+             */
+            seen_at: string;
         };
         /**
          * ProposalLine
@@ -4986,6 +6324,33 @@ export interface components {
         PurposeBody: {
             /** Purpose */
             purpose: string;
+        };
+        /** QueueView */
+        QueueView: {
+            /**
+             * Events Last Day
+             * @description Kind → number within a day, the most frequent kinds
+             */
+            events_last_day: {
+                [key: string]: number;
+            };
+            /** Events Position */
+            events_position: number;
+            /**
+             * Index Behind Seconds
+             * @description Of the stream that search lags behind most
+             */
+            index_behind_seconds: number;
+            /** Index Quarantined */
+            index_quarantined: number;
+            /** Index Skipped Seconds */
+            index_skipped_seconds: number;
+            /** Late Orders */
+            late_orders: number;
+            /** Open Faults */
+            open_faults: number;
+            /** Open Orders */
+            open_orders: number;
         };
         /** RangeQuery */
         RangeQuery: {
@@ -5066,6 +6431,34 @@ export interface components {
              */
             seconds: number;
             state: components["schemas"]["RecordedDayState"];
+        };
+        /**
+         * RecordingState
+         * @enum {string}
+         */
+        RecordingState: "connecting" | "recording" | "waiting" | "refused" | "quarantined";
+        /** RecordingSummary */
+        RecordingSummary: {
+            /**
+             * Faults
+             * @description Open faults, those of villages and switches included
+             */
+            faults: number;
+            /**
+             * Recorded
+             * @description Cameras whose main stream is recorded now
+             */
+            recorded: number;
+            /**
+             * Total
+             * @description Cameras in use
+             */
+            total: number;
+            /**
+             * Unknown
+             * @description Cameras of which nobody reports anything; never counted as recorded
+             */
+            unknown: number;
         };
         /** ReleaseHoldBody */
         ReleaseHoldBody: {
@@ -5148,6 +6541,16 @@ export interface components {
             suspended: boolean;
             /** Suspended At */
             suspended_at: string | null;
+        };
+        /** RetireBody */
+        RetireBody: {
+            /** Reason */
+            reason: string;
+            /**
+             * Retired
+             * @default true
+             */
+            retired?: boolean;
         };
         /**
          * ReviewAnswer
@@ -5365,6 +6768,46 @@ export interface components {
             /** Camera */
             camera: string;
         };
+        /** SessionView */
+        SessionView: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Id
+             * @description Names the session in this list; it is not a credential
+             */
+            id: string;
+            /**
+             * Own
+             * @description The session of this request
+             */
+            own: boolean;
+            /** Purpose */
+            purpose: string;
+            /**
+             * Seen At
+             * Format: date-time
+             * @description Last request of a person, within half a minute
+             */
+            seen_at: string;
+        };
+        /** SettingView */
+        SettingView: {
+            /**
+             * Default
+             * @description Nobody changed it
+             */
+            default: boolean;
+            /** Description */
+            description: string;
+            /** Key */
+            key: string;
+            /** @description Of a secret "set" or "not set" */
+            value: components["schemas"]["JsonValue"];
+        };
         /** ShiftNoteView */
         ShiftNoteView: {
             /**
@@ -5418,6 +6861,19 @@ export interface components {
              * @description Null: still on duty
              */
             until: string | null;
+        };
+        /** ShortfallView */
+        ShortfallView: {
+            /** Day */
+            day: string;
+            /** Held Days */
+            held_days: number;
+            /** Reason */
+            reason: string;
+            /** Required Days */
+            required_days: number;
+            /** Stream */
+            stream: string;
         };
         /** SightingFile */
         SightingFile: {
@@ -5780,6 +7236,42 @@ export interface components {
             facts: components["schemas"]["Fact"][];
             state: components["schemas"]["CheckState"];
         };
+        /** StationState */
+        StationState: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Forecast */
+            forecast: components["schemas"]["OutlookView"][];
+            /**
+             * Holds
+             * @description Holds that are not released
+             */
+            holds: number;
+            /** Models */
+            models: components["schemas"]["ModelView"][];
+            /** Processes */
+            processes: components["schemas"]["ProcessView"][];
+            queues: components["schemas"]["QueueView"];
+            /** Release */
+            release: string;
+            /**
+             * Shortfalls
+             * @description Footage removed before its time, the newest days first
+             */
+            shortfalls: components["schemas"]["ShortfallView"][];
+            /**
+             * Streams
+             * @description State → number of streams, of fresh reports only
+             */
+            streams: {
+                [key: string]: number;
+            };
+            /** Volumes */
+            volumes: components["schemas"]["VolumeView"][];
+        };
         /** Stop */
         Stop: {
             /** Camera */
@@ -5947,6 +7439,47 @@ export interface components {
             /** Villages */
             villages: string[] | null;
         };
+        /** Summary */
+        Summary: {
+            /**
+             * Acceptances
+             * @description Cameras waiting for the second signature; null: not for this account
+             */
+            acceptances: number | null;
+            /**
+             * Counts
+             * @description Number of cameras in each state that occurs
+             */
+            counts: {
+                [key: string]: number;
+            };
+            /**
+             * Late Orders
+             * @description Of these, past the time to repair; null: not for this account
+             */
+            late_orders: number | null;
+            /**
+             * Open Alerts
+             * @description Alerts on which somebody must act; null: not for this account
+             */
+            open_alerts: number | null;
+            /**
+             * Open Orders
+             * @description Work orders that run; null: not for this account
+             */
+            open_orders: number | null;
+            /**
+             * Position
+             * @description Follow /api/events after this id
+             */
+            position: number;
+            recording: components["schemas"]["RecordingSummary"];
+            /**
+             * Watch Proposals
+             * @description Subjects waiting for approval; null: not for this account
+             */
+            watch_proposals: number | null;
+        };
         /** SupplementView */
         SupplementView: {
             /** Digest */
@@ -6077,6 +7610,84 @@ export interface components {
          * @enum {string}
          */
         TravelMode: "walking" | "riding" | "driving";
+        /** Tree */
+        Tree: {
+            /**
+             * Position
+             * @description Follow /api/events after this id: nothing is missed
+             */
+            position: number;
+            /**
+             * Version
+             * @description Changes with the content; also the answer's ETag
+             */
+            version: string;
+            /** Villages */
+            villages: components["schemas"]["TreeVillage"][];
+        };
+        /** TreeCamera */
+        TreeCamera: {
+            /**
+             * Faults
+             * @description Families of its open faults
+             */
+            faults: string[];
+            /** Id */
+            id: string;
+            kind: components["schemas"]["CameraKind"];
+            /** Name */
+            name: string;
+            /**
+             * Number
+             * @description Number on its sign; empty: none
+             */
+            number: string;
+            /**
+             * Position
+             * @description Longitude and latitude (WGS 84); null: not placed
+             */
+            position: number[] | null;
+            state: components["schemas"]["CameraState"];
+            /**
+             * Sub
+             * @description It has a sub-stream
+             */
+            sub: boolean;
+            /** Village */
+            village: string;
+        };
+        /** TreeVillage */
+        TreeVillage: {
+            /** Cameras */
+            cameras: components["schemas"]["TreeCamera"][];
+            /** Code */
+            code: string;
+            /**
+             * Counts
+             * @description Number of its cameras in each state that occurs
+             */
+            counts: {
+                [key: string]: number;
+            };
+            /** Name */
+            name: string;
+            /** Online */
+            online: number;
+            /**
+             * Recorded
+             * @description Cameras whose main stream is recorded
+             */
+            recorded: number;
+            /** @description The worst state of its cameras; unknown without cameras */
+            state: components["schemas"]["CameraState"];
+            /** Total */
+            total: number;
+        };
+        /** UnlockBody */
+        UnlockBody: {
+            /** Reason */
+            reason: string;
+        };
         /** UnseenView */
         UnseenView: {
             /**
@@ -6089,11 +7700,82 @@ export interface components {
             /** Value */
             value: string;
         };
+        /** VendorBody */
+        VendorBody: {
+            /**
+             * Active
+             * @default true
+             */
+            active?: boolean;
+            /**
+             * Contact
+             * @description Person to call
+             * @default
+             */
+            contact?: string;
+            /** Name */
+            name: string;
+            /**
+             * Note
+             * @default
+             */
+            note?: string;
+            /**
+             * Phone
+             * @default
+             */
+            phone?: string;
+        };
+        /** VendorView */
+        VendorView: {
+            /**
+             * Account
+             * @description A contractor's account belongs to it, so it sees its orders
+             */
+            account: boolean;
+            /**
+             * Active
+             * @description It may get new orders
+             */
+            active: boolean;
+            /**
+             * Cameras
+             * @description Cameras that it maintains, in the account's villages
+             */
+            cameras: number;
+            /** Contact */
+            contact: string;
+            /** Name */
+            name: string;
+            /** Note */
+            note: string;
+            /**
+             * Open Orders
+             * @description Its open orders, in the account's villages
+             */
+            open_orders: number;
+            /** Phone */
+            phone: string;
+        };
         /** VerdictBody */
         VerdictBody: {
             /** Faults */
             faults: number[];
             verdict: components["schemas"]["FaultVerdict"];
+        };
+        /** ViewersQuery */
+        ViewersQuery: {
+            /**
+             * Days
+             * @default 30
+             */
+            days?: number;
+            /**
+             * Viewers
+             * @description Only cameras that at least so many accounts looked at
+             * @default 3
+             */
+            viewers?: number;
         };
         /**
          * VillageForecast
@@ -6259,22 +7941,6 @@ export interface components {
             /** Unknown */
             unknown: number;
         };
-        /** VillageView */
-        VillageView: {
-            /** Cameras */
-            cameras: components["schemas"]["CameraView"][];
-            /** Code */
-            code: string;
-            /** Name */
-            name: string;
-            /** Online */
-            online: number;
-            state: components["schemas"]["CameraState"];
-            /** Total */
-            total: number;
-            /** Unknown */
-            unknown: number;
-        };
         /** VocabularyReply */
         VocabularyReply: {
             /** Attributes */
@@ -6308,6 +7974,26 @@ export interface components {
          * @enum {string}
          */
         VolumeState: "ok" | "full" | "failed" | "slow" | "missing";
+        /** VolumeView */
+        VolumeView: {
+            /** Checked At */
+            checked_at: string | null;
+            /** Detail */
+            detail: string;
+            /** Free Bytes */
+            free_bytes: number;
+            /** Number */
+            number: number;
+            /** Path */
+            path: string;
+            /**
+             * State
+             * @description Text that is not listed comes from another release
+             */
+            state: components["schemas"]["VolumeState"] | string;
+            /** Total Bytes */
+            total_bytes: number;
+        };
         /** WallCellBody */
         WallCellBody: {
             /**
@@ -6402,6 +8088,13 @@ export interface components {
             /** Shared */
             shared: boolean;
         };
+        /** WmtsView */
+        WmtsView: {
+            /** Attribution */
+            attribution: string;
+            /** Url */
+            url: string;
+        };
         /** WordsBody */
         WordsBody: {
             /** Phrase */
@@ -6446,6 +8139,8 @@ export type AcceptReply = components['schemas']['AcceptReply'];
 export type AccountChange = components['schemas']['AccountChange'];
 export type AccountView = components['schemas']['AccountView'];
 export type AdoptBody = components['schemas']['AdoptBody'];
+export type Aerial = components['schemas']['Aerial'];
+export type AerialView = components['schemas']['AerialView'];
 export type AlertAnswer = components['schemas']['AlertAnswer'];
 export type AlertConfirmBody = components['schemas']['AlertConfirmBody'];
 export type AlertMark = components['schemas']['AlertMark'];
@@ -6454,18 +8149,28 @@ export type AlertState = components['schemas']['AlertState'];
 export type AlertView = components['schemas']['AlertView'];
 export type AnswerBody = components['schemas']['AnswerBody'];
 export type ArrivalView = components['schemas']['ArrivalView'];
+export type AuditAction = components['schemas']['AuditAction'];
 export type AuditEntry = components['schemas']['AuditEntry'];
 export type AuditPage = components['schemas']['AuditPage'];
 export type AuditQuery = components['schemas']['AuditQuery'];
+export type AuditSelection = components['schemas']['AuditSelection'];
+export type AuditView = components['schemas']['AuditView'];
 export type BookmarkBody = components['schemas']['BookmarkBody'];
 export type BookmarkQuery = components['schemas']['BookmarkQuery'];
 export type BookmarkView = components['schemas']['BookmarkView'];
 export type CameraCounts = components['schemas']['CameraCounts'];
+export type CameraCredentialBody = components['schemas']['CameraCredentialBody'];
 export type CameraDaysView = components['schemas']['CameraDaysView'];
+export type CameraEditBody = components['schemas']['CameraEditBody'];
 export type CameraFile = components['schemas']['CameraFile'];
+export type CameraKind = components['schemas']['CameraKind'];
 export type CameraMoveBody = components['schemas']['CameraMoveBody'];
+export type CameraPage = components['schemas']['CameraPage'];
+export type CameraQuery = components['schemas']['CameraQuery'];
+export type CameraRow = components['schemas']['CameraRow'];
+export type CameraSort = components['schemas']['CameraSort'];
 export type CameraState = components['schemas']['CameraState'];
-export type CameraView = components['schemas']['CameraView'];
+export type CameraViewers = components['schemas']['CameraViewers'];
 export type CandidateView = components['schemas']['CandidateView'];
 export type CaseBody = components['schemas']['CaseBody'];
 export type CaseView = components['schemas']['CaseView'];
@@ -6481,11 +8186,17 @@ export type ClipLimit = components['schemas']['ClipLimit'];
 export type ClipPreview = components['schemas']['ClipPreview'];
 export type ClipRange = components['schemas']['ClipRange'];
 export type ClockConfirmBody = components['schemas']['ClockConfirmBody'];
+export type ConflictPreference = components['schemas']['ConflictPreference'];
 export type ContractorStep = components['schemas']['ContractorStep'];
+export type ControlPoint = components['schemas']['ControlPoint'];
+export type CostBody = components['schemas']['CostBody'];
 export type Count = components['schemas']['Count'];
 export type CountsReply = components['schemas']['CountsReply'];
 export type CreateBody = components['schemas']['CreateBody'];
 export type Created = components['schemas']['Created'];
+export type CredentialBody = components['schemas']['CredentialBody'];
+export type CredentialReply = components['schemas']['CredentialReply'];
+export type CredentialView = components['schemas']['CredentialView'];
 export type DayFigures = components['schemas']['DayFigures'];
 export type DayQuery = components['schemas']['DayQuery'];
 export type DayRates = components['schemas']['DayRates'];
@@ -6498,7 +8209,9 @@ export type DeviceView = components['schemas']['DeviceView'];
 export type DiskOutlook = components['schemas']['DiskOutlook'];
 export type Done = components['schemas']['Done'];
 export type EndBody = components['schemas']['EndBody'];
+export type EndedSessions = components['schemas']['EndedSessions'];
 export type EndingHoldLine = components['schemas']['EndingHoldLine'];
+export type EndSessionsBody = components['schemas']['EndSessionsBody'];
 export type Error = components['schemas']['Error'];
 export type ErrorCode = components['schemas']['ErrorCode'];
 export type ErrorParameters = components['schemas']['ErrorParameters'];
@@ -6535,12 +8248,20 @@ export type HoldBody = components['schemas']['HoldBody'];
 export type HoldQuery = components['schemas']['HoldQuery'];
 export type HoldView = components['schemas']['HoldView'];
 export type IdentifyBody = components['schemas']['IdentifyBody'];
+export type ImportBody = components['schemas']['ImportBody'];
+export type ImportLineView = components['schemas']['ImportLineView'];
+export type ImportOutcome = components['schemas']['ImportOutcome'];
+export type ImportReply = components['schemas']['ImportReply'];
 export type IndexingLag = components['schemas']['IndexingLag'];
 export type InputLimits = components['schemas']['InputLimits'];
 export type InputProblem = components['schemas']['InputProblem'];
 export type InputProblemKind = components['schemas']['InputProblemKind'];
 export type InspectionCoverage = components['schemas']['InspectionCoverage'];
+export type InventoryApplyBody = components['schemas']['InventoryApplyBody'];
+export type InventoryBody = components['schemas']['InventoryBody'];
+export type InventoryText = components['schemas']['InventoryText'];
 export type Item = components['schemas']['Item'];
+export type ItemState = components['schemas']['ItemState'];
 export type JobKind = components['schemas']['JobKind'];
 export type JsonValue = components['schemas']['JsonValue'];
 export type JudgementBody = components['schemas']['JudgementBody'];
@@ -6549,16 +8270,20 @@ export type LaneSpan = components['schemas']['LaneSpan'];
 export type LanesQuery = components['schemas']['LanesQuery'];
 export type LanesReply = components['schemas']['LanesReply'];
 export type LateOrderLine = components['schemas']['LateOrderLine'];
+export type LayerView = components['schemas']['LayerView'];
 export type LearningCameraView = components['schemas']['LearningCameraView'];
 export type LearningView = components['schemas']['LearningView'];
 export type LookBackBody = components['schemas']['LookBackBody'];
 export type MaintenanceBody = components['schemas']['MaintenanceBody'];
 export type MaintenanceView = components['schemas']['MaintenanceView'];
+export type MapLayer = components['schemas']['MapLayer'];
 export type MapReply = components['schemas']['MapReply'];
+export type MapView = components['schemas']['MapView'];
 export type MatchKind = components['schemas']['MatchKind'];
 export type Me = components['schemas']['Me'];
 export type MeetingView = components['schemas']['MeetingView'];
 export type MissingFact = components['schemas']['MissingFact'];
+export type ModelView = components['schemas']['ModelView'];
 export type MotionBody = components['schemas']['MotionBody'];
 export type MotionLane = components['schemas']['MotionLane'];
 export type MotionView = components['schemas']['MotionView'];
@@ -6576,6 +8301,8 @@ export type OfflineLine = components['schemas']['OfflineLine'];
 export type OnboardingView = components['schemas']['OnboardingView'];
 export type OnDutyView = components['schemas']['OnDutyView'];
 export type OpenAlertLine = components['schemas']['OpenAlertLine'];
+export type OrderDeadlines = components['schemas']['OrderDeadlines'];
+export type OrderFault = components['schemas']['OrderFault'];
 export type OrderFile = components['schemas']['OrderFile'];
 export type OrderMoveBody = components['schemas']['OrderMoveBody'];
 export type OrderQuery = components['schemas']['OrderQuery'];
@@ -6583,6 +8310,7 @@ export type OrderState = components['schemas']['OrderState'];
 export type OrderStep = components['schemas']['OrderStep'];
 export type OrderView = components['schemas']['OrderView'];
 export type OutlookView = components['schemas']['OutlookView'];
+export type OwnCostBody = components['schemas']['OwnCostBody'];
 export type OwnOrder = components['schemas']['OwnOrder'];
 export type PasswordBody = components['schemas']['PasswordBody'];
 export type PathPoint = components['schemas']['PathPoint'];
@@ -6592,14 +8320,19 @@ export type Permission = components['schemas']['Permission'];
 export type PhotoReply = components['schemas']['PhotoReply'];
 export type PictureQuery = components['schemas']['PictureQuery'];
 export type PlaceView = components['schemas']['PlaceView'];
+export type PlanView = components['schemas']['PlanView'];
 export type PlaylistQuery = components['schemas']['PlaylistQuery'];
+export type PositionBody = components['schemas']['PositionBody'];
+export type PositionView = components['schemas']['PositionView'];
 export type PresetBody = components['schemas']['PresetBody'];
 export type PresetView = components['schemas']['PresetView'];
+export type ProcessView = components['schemas']['ProcessView'];
 export type ProposalLine = components['schemas']['ProposalLine'];
 export type ProposeReply = components['schemas']['ProposeReply'];
 export type PtzMoveBody = components['schemas']['PtzMoveBody'];
 export type PtzView = components['schemas']['PtzView'];
 export type PurposeBody = components['schemas']['PurposeBody'];
+export type QueueView = components['schemas']['QueueView'];
 export type RangeQuery = components['schemas']['RangeQuery'];
 export type Rate = components['schemas']['Rate'];
 export type RateName = components['schemas']['RateName'];
@@ -6608,12 +8341,15 @@ export type ReasonBody = components['schemas']['ReasonBody'];
 export type RecallBody = components['schemas']['RecallBody'];
 export type RecordedDayState = components['schemas']['RecordedDayState'];
 export type RecordedDayView = components['schemas']['RecordedDayView'];
+export type RecordingState = components['schemas']['RecordingState'];
+export type RecordingSummary = components['schemas']['RecordingSummary'];
 export type ReleaseHoldBody = components['schemas']['ReleaseHoldBody'];
 export type RenewBody = components['schemas']['RenewBody'];
 export type RenewHoldBody = components['schemas']['RenewHoldBody'];
 export type Repair = components['schemas']['Repair'];
 export type ReportQuery = components['schemas']['ReportQuery'];
 export type RetentionClockView = components['schemas']['RetentionClockView'];
+export type RetireBody = components['schemas']['RetireBody'];
 export type ReviewAnswer = components['schemas']['ReviewAnswer'];
 export type ReviewVerdictBody = components['schemas']['ReviewVerdictBody'];
 export type ReviewVerdictReply = components['schemas']['ReviewVerdictReply'];
@@ -6623,8 +8359,11 @@ export type RoundView = components['schemas']['RoundView'];
 export type Scope = components['schemas']['Scope'];
 export type SearchBody = components['schemas']['SearchBody'];
 export type SeenBody = components['schemas']['SeenBody'];
+export type SessionView = components['schemas']['SessionView'];
+export type SettingView = components['schemas']['SettingView'];
 export type ShiftNoteView = components['schemas']['ShiftNoteView'];
 export type ShiftView = components['schemas']['ShiftView'];
+export type ShortfallView = components['schemas']['ShortfallView'];
 export type SightingFile = components['schemas']['SightingFile'];
 export type SightingLane = components['schemas']['SightingLane'];
 export type SightingPage = components['schemas']['SightingPage'];
@@ -6638,6 +8377,7 @@ export type SnapshotQuery = components['schemas']['SnapshotQuery'];
 export type SpanView = components['schemas']['SpanView'];
 export type StationHandover = components['schemas']['StationHandover'];
 export type StationReply = components['schemas']['StationReply'];
+export type StationState = components['schemas']['StationState'];
 export type Stop = components['schemas']['Stop'];
 export type StreamKind = components['schemas']['StreamKind'];
 export type StreamView = components['schemas']['StreamView'];
@@ -6645,6 +8385,7 @@ export type StripQuery = components['schemas']['StripQuery'];
 export type SubjectBody = components['schemas']['SubjectBody'];
 export type SubjectState = components['schemas']['SubjectState'];
 export type SubjectView = components['schemas']['SubjectView'];
+export type Summary = components['schemas']['Summary'];
 export type SupplementView = components['schemas']['SupplementView'];
 export type TakeOverBody = components['schemas']['TakeOverBody'];
 export type ThumbnailQuery = components['schemas']['ThumbnailQuery'];
@@ -6654,20 +8395,28 @@ export type TimeLapseQuery = components['schemas']['TimeLapseQuery'];
 export type TogetherBody = components['schemas']['TogetherBody'];
 export type TownToday = components['schemas']['TownToday'];
 export type TravelMode = components['schemas']['TravelMode'];
+export type Tree = components['schemas']['Tree'];
+export type TreeCamera = components['schemas']['TreeCamera'];
+export type TreeVillage = components['schemas']['TreeVillage'];
+export type UnlockBody = components['schemas']['UnlockBody'];
 export type UnseenView = components['schemas']['UnseenView'];
+export type VendorBody = components['schemas']['VendorBody'];
+export type VendorView = components['schemas']['VendorView'];
 export type VerdictBody = components['schemas']['VerdictBody'];
+export type ViewersQuery = components['schemas']['ViewersQuery'];
 export type VillageForecast = components['schemas']['VillageForecast'];
 export type VillageName = components['schemas']['VillageName'];
 export type VillageQuery = components['schemas']['VillageQuery'];
 export type VillageReport = components['schemas']['VillageReport'];
 export type VillageToday = components['schemas']['VillageToday'];
-export type VillageView = components['schemas']['VillageView'];
 export type VocabularyReply = components['schemas']['VocabularyReply'];
 export type VolumeState = components['schemas']['VolumeState'];
+export type VolumeView = components['schemas']['VolumeView'];
 export type WallCellBody = components['schemas']['WallCellBody'];
 export type WallCellBodyInput = components['schemas']['WallCellBodyInput'];
 export type WallViewBody = components['schemas']['WallViewBody'];
 export type WallViewView = components['schemas']['WallViewView'];
+export type WmtsView = components['schemas']['WmtsView'];
 export type WordsBody = components['schemas']['WordsBody'];
 export type WordsReply = components['schemas']['WordsReply'];
 export type WorkView = components['schemas']['WorkView'];
@@ -6782,6 +8531,107 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    account_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    end_account_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndSessionsBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndedSessions"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    unlock_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UnlockBody"];
             };
         };
         responses: {
@@ -7002,12 +8852,20 @@ export interface operations {
             };
         };
     };
-    audit_trail: {
+    read_audit_trail: {
         parameters: {
             query?: {
+                action?: components["schemas"]["AuditAction"] | null;
                 actor?: string | null;
                 before?: number | null;
+                camera?: string | null;
+                end?: string | null;
                 limit?: number;
+                object?: string | null;
+                start?: string | null;
+                text?: string | null;
+                view?: components["schemas"]["AuditView"] | null;
+                village?: string | null;
             };
             header?: never;
             path?: never;
@@ -7023,6 +8881,75 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
                 };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    camera_viewers: {
+        parameters: {
+            query?: {
+                days?: number;
+                viewers?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraViewers"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    export_audit_trail: {
+        parameters: {
+            query?: {
+                action?: components["schemas"]["AuditAction"] | null;
+                actor?: string | null;
+                camera?: string | null;
+                end?: string | null;
+                object?: string | null;
+                start?: string | null;
+                text?: string | null;
+                view?: components["schemas"]["AuditView"] | null;
+                village?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused or failed */
             default: {
@@ -7132,6 +9059,44 @@ export interface operations {
             };
         };
     };
+    list_cameras: {
+        parameters: {
+            query?: {
+                page?: number;
+                problem?: components["schemas"]["Item"] | null;
+                retired?: boolean;
+                size?: number;
+                sort?: components["schemas"]["CameraSort"];
+                state?: components["schemas"]["CameraState"] | null;
+                text?: string;
+                village?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraPage"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     camera_file: {
         parameters: {
             query?: never;
@@ -7150,6 +9115,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CameraFile"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    edit_camera: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraEditBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
                 };
             };
             /** @description Refused or failed */
@@ -7216,6 +9216,41 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_camera_credential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraCredentialBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialReply"];
+                };
             };
             /** @description Refused or failed */
             default: {
@@ -7318,6 +9353,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NeighboursReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    place_camera: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PositionBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PositionView"];
                 };
             };
             /** @description Refused or failed */
@@ -7564,6 +9634,41 @@ export interface operations {
             };
         };
     };
+    retire_camera: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetireBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     sign: {
         parameters: {
             query?: never;
@@ -7617,6 +9722,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    import_list_of_cameras: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReply"];
+                };
             };
             /** @description Refused or failed */
             default: {
@@ -7819,6 +9957,41 @@ export interface operations {
             };
         };
     };
+    own_cost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnCostBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     own_step: {
         parameters: {
             query?: never;
@@ -7932,6 +10105,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_credentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_credential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CredentialBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialReply"];
+                };
             };
             /** @description Refused or failed */
             default: {
@@ -8389,6 +10624,101 @@ export interface operations {
             };
         };
     };
+    apply_inventory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InventoryApplyBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    export_inventory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InventoryText"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    plan_inventory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InventoryBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     candidates: {
         parameters: {
             query?: never;
@@ -8561,6 +10891,91 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Count"];
                 };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    map_aerial: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    map_layers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MapView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    map_layer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                layer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused or failed */
             default: {
@@ -8825,9 +11240,15 @@ export interface operations {
         parameters: {
             query?: {
                 before?: number | null;
+                camera?: string | null;
+                end?: string | null;
                 limit?: number;
+                over?: boolean;
+                start?: string | null;
                 state?: components["schemas"]["OrderState"] | null;
+                text?: string | null;
                 vendor?: string | null;
+                village?: string | null;
             };
             header?: never;
             path?: never;
@@ -8906,6 +11327,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OrderFile"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_order_cost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CostBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderView"];
                 };
             };
             /** @description Refused or failed */
@@ -10120,6 +12576,68 @@ export interface operations {
             };
         };
     };
+    own_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    end_own_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndSessionsBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndedSessions"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     handover_of_the_shift: {
         parameters: {
             query?: {
@@ -10370,6 +12888,33 @@ export interface operations {
             };
         };
     };
+    station_bundle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     retention_clock_state: {
         parameters: {
             query?: never;
@@ -10461,6 +13006,93 @@ export interface operations {
             };
         };
     };
+    station_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    station_state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StationState"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    summary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Summary"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     villages_today: {
         parameters: {
             query?: never;
@@ -10505,7 +13137,69 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VillageView"][];
+                    "application/json": components["schemas"]["Tree"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_vendors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VendorView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    save_vendor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VendorBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */

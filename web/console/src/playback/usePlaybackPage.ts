@@ -1,6 +1,7 @@
 /** State of the playback page: which cameras, which stretch of the time line, what is marked; kept in the address. */
 import { computed, ref, watch } from "vue";
 
+import { http, request } from "@/api/client";
 import type { StreamKind } from "@/api/schema";
 import { useQueryList, useQueryText, useQueryValue } from "@/shared/pageState";
 import { dayBounds, dayOf, isValid } from "@/shared/time";
@@ -20,6 +21,7 @@ export function usePlaybackPage() {
   const kind = useQueryValue<StreamKind>("stream", (text) => (text === "sub" ? "sub" : "main"), (value) => (value === "main" ? undefined : value));
   const moment = useQueryText("at");
   const focused = ref(cameras.value[0] ?? "");
+  const rates = ref(new Map<string, number>()); // frames a second by stream
   const large = ref(false); // the focused camera alone
   const subOnly = ref(new Set<string>()); // cameras whose main stream this browser cannot play
   const selection = ref<[number | null, number | null]>([null, null]);
@@ -71,8 +73,17 @@ export function usePlaybackPage() {
   }
 
   function fpsOf(camera: string): number {
-    return resources.cameras.get(camera)?.streams?.find((s) => s.kind === kind.value)?.fps || USUAL_FPS;
+    return rates.value.get(`${camera}/${kind.value}`) || USUAL_FPS;
   }
+
+  /** The tree has no figures of streams: they are in the camera's file. */
+  async function learnRates(camera: string): Promise<void> {
+    if (!camera) return;
+    const file = await request(() => http.GET("/api/cameras/{camera}", { params: { path: { camera } } }));
+    rates.value = new Map([...rates.value, ...file.streams.map((s) => [s.id, s.fps] as const)]);
+  }
+
+  watch(focused, (camera) => void learnRates(camera).catch(() => undefined), { immediate: true });
 
   function mark(edge: 0 | 1): void {
     const at = playback.at.value;

@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, it } from "vitest";
 
-import type { CameraView, VillageView } from "@/api/schema";
+import type { TreeCamera, TreeVillage } from "@/api/schema";
 import { loadPinyin } from "@/shared/pinyin";
 
 import { rowsOf } from "./treeRows";
 
-const camera = (id: string, name: string): CameraView => ({ id, name, village: id.slice(0, 2), state: "ok", faults: [], ptz: false, streams: [] });
-const village = (code: string, name: string, cameras: CameraView[]): VillageView => ({ code, name, cameras, state: "ok", online: cameras.length, unknown: 0, total: cameras.length });
+const camera = (id: string, name: string): TreeCamera => ({ id, name, village: id.slice(0, 2), state: "ok", faults: [], kind: "fixed", number: "", position: null, sub: true });
+const village = (code: string, name: string, cameras: TreeCamera[]): TreeVillage => ({ code, name, cameras, state: "ok", counts: { ok: cameras.length }, recorded: cameras.length, online: cameras.length, total: cameras.length });
 const TOWN = [
   village("wj", "王家村", [camera("wj-01", "王家村头"), camera("wj-02", "晒谷场")]),
   village("xd", "西店村", [camera("xd-01", "西店路口")]),

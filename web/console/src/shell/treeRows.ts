@@ -1,16 +1,16 @@
-import type { CameraView, VillageView } from "@/api/schema";
+import type { TreeCamera, TreeVillage } from "@/api/schema";
 import { fits } from "@/shared/pinyin";
 
 export type TreeRow =
-  | { kind: "village"; key: string; village: VillageView; open: boolean }
-  | { kind: "camera"; key: string; camera: CameraView };
+  | { kind: "village"; key: string; village: TreeVillage; open: boolean }
+  | { kind: "camera"; key: string; camera: TreeCamera };
 
 /** What a dragged row carries, as types of a DataTransfer. */
 export const CAMERA_DRAG = "application/x-minwang-camera";
 export const VILLAGE_DRAG = "application/x-minwang-village";
 
 /** The rows of the tree from top to bottom. While one filters, villages with cameras that fit are open, others are left out. */
-export function rowsOf(villages: VillageView[], closed: ReadonlySet<string>, filter: string): TreeRow[] {
+export function rowsOf(villages: TreeVillage[], closed: ReadonlySet<string>, filter: string): TreeRow[] {
   const typed = filter.trim();
   const rows: TreeRow[] = [];
   for (const village of villages) {
