@@ -12,6 +12,7 @@ from cameras.tables import Camera
 from core.accounts.permissions import Role
 from core.clock import SystemClock
 from core.database import Database
+from health import camera_states
 from health.checks import checklist
 from health.faults.families import PICTURE_FAMILIES
 from health.tables import Fault, Inspection, PatrolRound
@@ -153,10 +154,12 @@ async def test_a_camera_without_a_report_is_unknown_in_the_tree(sign_in: SignIn,
             session.add(
                 StreamStatus(stream=f"{camera}/main", worker="r", state=state, cause=cause, at=now, since=now)
             )  # fmt: skip
-    village = next(v for v in await get(officer, "/api/tree") if v["code"] == "wangjia")
+        await session.flush()
+        await camera_states.update(session, now)
+    village = next(v for v in (await get(officer, "/api/tree"))["villages"] if v["code"] == "wangjia")
     states = {c["id"]: c["state"] for c in village["cameras"]}
     assert states["wj-02"] == "offline" and states["wj-03"] == "unknown" and village["state"] == "offline"
-    assert (village["online"], village["unknown"]) == (1, len(states) - 2)
+    assert (village["online"], village["counts"]["unknown"]) == (1, len(states) - 2)
     metrics = await (await officer.get("/metrics")).text()
     assert 'minwang_cameras_offline{village="wangjia"} 1.0' in metrics
     assert f'minwang_cameras_unknown{{village="wangjia"}} {len(states) - 2:.1f}' in metrics
