@@ -1,4 +1,5 @@
 /** All texts in English. */
+import orders from "@/orders/messages.en.json";
 import patrol from "@/patrol/messages.en.json";
 import playback from "@/playback/messages.en.json";
 import shared from "@/shared/messages.en.json";
@@ -9,5 +10,5 @@ import terms from "./en.json";
 import errors from "./errors.en.json";
 import type { Messages } from "./messages";
 
-const messages: Messages = { ...terms, errors, patrol, playback, shared, shell, today };
+const messages: Messages = { ...terms, errors, orders, patrol, playback, shared, shell, today };
 export default messages;

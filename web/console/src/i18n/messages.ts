@@ -1,4 +1,5 @@
 /** All texts in Chinese, the console's first language; their shape is what other languages must have. */
+import orders from "@/orders/messages.zh-CN.json";
 import patrol from "@/patrol/messages.zh-CN.json";
 import playback from "@/playback/messages.zh-CN.json";
 import shared from "@/shared/messages.zh-CN.json";
@@ -8,6 +9,6 @@ import today from "@/today/messages.zh-CN.json";
 import errors from "./errors.zh-CN.json";
 import terms from "./zh-CN.json";
 
-const messages = { ...terms, errors, patrol, playback, shared, shell, today };
+const messages = { ...terms, errors, orders, patrol, playback, shared, shell, today };
 export type Messages = typeof messages;
 export default messages;
