@@ -44,9 +44,11 @@ def test_a_fault_becomes_an_order_and_the_day_is_signed(browser: Browser, town: 
     expect(page.locator("[data-test=signed]")).to_be_visible()
     page.click("[data-test=nav-orders]")
     order = page.locator("[data-test=column-new] [data-test=order]", has_text="王家祠堂")
-    order.locator("input").check()
-    page.fill("[data-test=vendor]", "天目维护")
+    order.locator(".el-checkbox").click()
     page.click("[data-test=move-assigned]")
+    page.click("[data-test=move-dialog] [data-test=vendor]")
+    page.get_by_role("option", name="天目维护").click()
+    page.click("[data-test=move-submit]")
     expect(page.locator("[data-test=column-assigned] [data-test=order]", has_text="天目维护")).to_be_visible()
 
 
