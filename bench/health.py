@@ -33,7 +33,9 @@ def picture(c: BenchContext, footage: Path | None) -> list[Figure]:
 
     frame = keyframe_1080p(footage, pictures=12 if c.quick else 60)
     vectors, hours, scenes, pattern = known_past(frame)
-    question = InspectionRequest([frame], 12.0, vectors, hours, scenes, pattern)
+    question = InspectionRequest(
+        [frame], 12.0, vectors, hours, scenes, pattern, previous_thumb=scenes[0], settled_scenes=len(scenes)
+    )
     took: dict[str, list[float]] = defaultdict(list)
     for _ in range(20 if c.quick else 200):
         for name, work in (

@@ -109,6 +109,8 @@ class Camera:
     weather_at: float = -1.0  # when it last showed what was taken for weather
     shared_at: float = -1.0  # when it last showed that together with other cameras
     view_at: float = -1.0  # when scenes and pattern learned last, day
+    scene_days: dict[int, float] = field(default_factory=dict)  # when the scene of an hour was learned
+    previous: np.ndarray | None = None  # the picture of the inspection before
     pooled: list[PooledVote] = field(default_factory=list)
 
     def past(self, day: float) -> AcceptedHistory:
@@ -119,15 +121,18 @@ class Camera:
         ]
         vectors = measurement.unpack([x[1] for x in known])
         hours = {(int(day * 24 % 24) + h) % 24 for h in SCENE_HOURS}
-        scenes = [scene for hour, scene in self.scenes.items() if hour in hours]
-        return AcceptedHistory(vectors, np.array([x[2] for x in known], np.float32), scenes, self.pattern)
+        near = sorted((h for h in self.scenes if h in hours), key=lambda h: self.scene_days[h])
+        settled = sum(day - self.scene_days[h] >= SETTLING_TIME.total_seconds() / 86400 for h in near)
+        hours_of_vectors = np.array([x[2] for x in known], np.float32)
+        scenes = [self.scenes[h] for h in near]
+        return AcceptedHistory(vectors, hours_of_vectors, scenes, self.pattern, settled, self.previous)
 
     def accept(self, day: float, hour: float, measured: Measurement, *, view: bool) -> None:
         self.inspections.append((day, measured.pack(), hour))
         if not self.anchors or day - self.anchors[0][0] <= ANCHOR_DAYS:
             self.anchors = [*self.anchors, self.inspections[-1]][-MAX_ANCHORS:]
         if view:
-            self.scenes[int(hour)] = measured.thumb
+            self.scenes[int(hour)], self.scene_days[int(hour)] = measured.thumb, day
             self.pattern = view_pattern.learn(self.pattern, measured.thumb)
             self.view_at = day
 
@@ -196,6 +201,7 @@ def process_inspection(
     open_families = frozenset(n for n, t in camera.fault_states.items() if t.status in state_machine.OPEN_STATES)
     living = frozenset(n for n, t in camera.fault_states.items() if t.status in state_machine.LIVE_STATES)
     verdict = judge(measured, camera.past(now), hour, open_families, live_families=living)
+    camera.previous = measured.thumb
     if suppressed and (verdict.fog or suppressed & set(verdict.found)):
         camera.shared_at = now
     elif not suppressed and now - camera.shared_at < shared_weather.PERSISTS_S / 86400:
@@ -336,7 +342,7 @@ def time_to_open(camera: Camera, fault: tuple[str, int, int], begin: float) -> t
     camera.fault_states.clear()
     now, again, first = begin, list[float](), ""
     right = (synthetic_faults.EXPECTED_FAMILIES | validation_faults.EXPECTED_FAMILIES)[fault[0]]
-    kept = list(camera.inspections), dict(camera.scenes), camera.pattern
+    kept = list(camera.inspections), dict(camera.scenes), dict(camera.scene_days), camera.pattern, camera.previous
     camera.undecided.clear()
     camera.pooled.clear()
     regular = begin
@@ -354,4 +360,4 @@ def time_to_open(camera: Camera, fault: tuple[str, int, int], begin: float) -> t
             now = min([regular, *upcoming[:1]])
         return None, first
     finally:
-        camera.inspections, camera.scenes, camera.pattern = kept
+        camera.inspections, camera.scenes, camera.scene_days, camera.pattern, camera.previous = kept

@@ -164,6 +164,7 @@ class CameraInspector:
             want_picture=not known.scenes,
             osd_boxes=camera.profile.get("marks") or {},
             local=from_microseconds(inputs.frames[-1].at_us).astimezone(self._zone).replace(tzinfo=None),
+            settled_scenes=known.settled_scenes,
         )
         try:
             return await self.pool.run(inspect, request)

@@ -51,13 +51,15 @@ VIEW_FAMILIES = (  # found by comparison with the view
 class Baseline:
     """One camera's baseline, in the form that the inspection worker takes.
 
-    `vectors` and `anchors`: packed measurements; `hours` and `anchor_hours`: their local hours; `scenes`: thumbnails.
+    `vectors` and `anchors`: packed measurements; `hours` and `anchor_hours`: their local hours; `scenes`: thumbnails,
+    of which the first `settled_scenes` are older than the settling time.
     """
 
     stored: CameraBaseline | None = None
     vectors: list[bytes] = field(default_factory=list)
     hours: list[float] = field(default_factory=list)
     scenes: list[bytes] = field(default_factory=list)
+    settled_scenes: int = 0
     anchors: list[bytes] = field(default_factory=list)
     anchor_hours: list[float] = field(default_factory=list)
 
@@ -101,10 +103,15 @@ async def load(
             baseline.anchor_hours.append(local_hour(at, zone))
     hour = now.astimezone(zone).hour
     hours = {(hour + h) % 24 for h in SCENE_HOURS}
-    scenes = select(ReferenceScene).where(ReferenceScene.camera.in_(stored), ReferenceScene.hour.in_(hours))
+    scenes = (
+        select(ReferenceScene)
+        .where(ReferenceScene.camera.in_(stored), ReferenceScene.hour.in_(hours))
+        .order_by(ReferenceScene.at)
+    )
     for scene in await session.scalars(scenes):
         if scene.view == stored[scene.camera].view:
             baselines[scene.camera].scenes.append(scene.thumbnail)
+            baselines[scene.camera].settled_scenes += scene.at <= now - SETTLING_TIME * pace
     return baselines
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from health.picture import displacement, measurement
 from health.picture.displacement import Edges
 from health.picture.measurement import INDEX, Measurement, Plane, Vector
+from health.picture.threads import Mask, new_threads
 from health.picture.view_pattern import RecognitionResult, ViewPattern, recognise
 
 HOUR_WINDOW = 1.5
@@ -63,13 +64,16 @@ class AcceptedHistory:
     """Accepted inspections of one camera and view.
 
     `vectors`: N×SIZE; `hours`: N local hours of the day (0…24); `scenes`: reference pictures; `pattern`: the view
-    pattern.
+    pattern; `settled_scenes`: how many of `scenes`, the first ones, are older than the settling time; `previous`: the
+    picture of the inspection before.
     """
 
     vectors: npt.NDArray[np.float32]
     hours: npt.NDArray[np.float32]
     scenes: Sequence[Plane] = ()
     pattern: ViewPattern | None = None
+    settled_scenes: int = 0
+    previous: Plane | None = None
 
 
 class Comparison:
@@ -93,15 +97,17 @@ class Comparison:
         self.cells, self.history_cells = measurement.cells(measured.vector), measurement.cells(self.compared)
         self.usual_cells = np.median(self.history_cells, 0)
         self._z = [_robust_z(measured.vector, history.vectors[s]) for s in self.sets]
-        level = float(measured.thumb.mean())
-        nearest = sorted(history.scenes, key=lambda scene: abs(float(scene.mean()) - level))[:REFERENCE_SCENES]
-        self._nearest = nearest
+        nearest = self._nearest = self._nearest_in_brightness(history.scenes)
         self.edges: Edges = displacement.edges(measured.thumb)
         self.scenes = [displacement.edges(scene) for scene in nearest]
         self.similarities = [displacement.correlation(self.edges, e) for e in self.scenes]
         # Edge correlation with the most similar reference picture: 1 the same … 0 another scene; 1 without reference
         # pictures.
         self.similarity = max(self.similarities, default=1.0)
+
+    def _nearest_in_brightness(self, scenes: Sequence[Plane]) -> list[Plane]:
+        level = float(self.measurement.thumb.mean())
+        return sorted(scenes, key=lambda scene: abs(float(scene.mean()) - level))[:REFERENCE_SCENES]
 
     def threshold_above(self, family: str, threshold: float) -> float:
         """Return the threshold that a value must exceed, lowered for families with an open fault."""
@@ -148,6 +154,12 @@ class Comparison:
     def recognition(self) -> RecognitionResult:
         """How well the view pattern is recognised in the picture."""
         return recognise(self.history.pattern, self.measurement.thumb, self._nearest)
+
+    @cached_property
+    def new_threads(self) -> Mask:
+        """The cells (8×12) that new bright threads cross, now and at the inspection before (health.picture.threads)."""
+        settled = self._nearest_in_brightness(self.history.scenes[: self.history.settled_scenes])
+        return new_threads(self.measurement.thumb, self.history.previous, settled)
 
     @cached_property
     def known_by_cell(self) -> npt.NDArray[np.float32]:

@@ -49,8 +49,9 @@ _EMPTY_PICTURE = {FaultFamily.BLACK, FaultFamily.NO_SIGNAL}
 class InspectionRequest:
     """The worker's input.
 
-    `hours` (of `vectors`) and `hour` are local hours; `previous_thumb` is the previous inspection's thumbnail, taken
-    `seconds_since_previous` earlier. `open_families` and `live_families` as in judgement.judge.
+    `hours` (of `vectors`) and `hour` are local hours; `settled_scenes` as in AcceptedHistory; `previous_thumb` is the
+    previous inspection's thumbnail, taken `seconds_since_previous` earlier. `open_families` and `live_families` as in
+    judgement.judge.
     """
 
     frames: Sequence[Keyframe]
@@ -71,6 +72,7 @@ class InspectionRequest:
     want_picture: bool = False
     osd_boxes: Mapping[str, Box] = field(default_factory=dict)  # places of the on-screen time and name
     local: datetime | None = None  # local time that the picture should show
+    settled_scenes: int = 0
 
 
 @dataclass(slots=True)
@@ -139,6 +141,8 @@ def _judge(request: InspectionRequest, measured: Measurement) -> PictureFindings
         [measurement.plane(s) for s in request.scenes],
         request.pattern,
     )
+    history.settled_scenes = request.settled_scenes
+    history.previous = measurement.plane(request.previous_thumb) if request.previous_thumb else None
     verdict = judge(measured, history, request.hour, request.open_families, request.learning, request.live_families)
     if not verdict.found and request.anchors:
         anchors = _history(request.anchors, request.anchor_hours)

@@ -1,4 +1,4 @@
-"""Defocus of the whole picture, and of a part of it: drops, smears, dirt."""
+"""Defocus of the whole picture, and of a part of it: drops, smears, dirt, cobwebs."""
 
 from __future__ import annotations
 
@@ -78,10 +78,11 @@ class PartialBlurThresholds:
 
     min_connected_cells: int = 6  # clean pictures repeatedly have up to 2
     min_cells: int = 7  # in total; clean pictures repeatedly have up to 5
+    min_thread_share: float = 0.25  # of all cells, crossed by new bright threads; clean pictures reach 0.23
 
 
 class PartialBlurDetector:
-    """Detects drops, smears and dirt on a part of the glass."""
+    """Detects drops, smears and dirt on a part of the glass, and webs before it."""
 
     family = FaultFamily.BLURRED_PART
 
@@ -89,8 +90,11 @@ class PartialBlurDetector:
         self._t = thresholds
 
     def detect(self, observation: Observation) -> PictureDetection:
-        """Count the degraded cells."""
+        """Count the cells crossed by new threads and the degraded ones."""
         c, loss, t = observation.comparison, observation.sharpness, self._t
+        threads = c.new_threads
+        if threads.mean() >= c.threshold_above(self.family, t.min_thread_share):
+            return PictureDetection({"share": float(threads.mean())}, cells=threads.astype(np.float32))
         if not _is_testable(loss):
             return UNKNOWN
         if _lost_all_bands(loss):
