@@ -31,7 +31,7 @@ from search.analysis import pipeline as worker
 from search.analysis.pipeline import Analysis, AnalysisCounts, AnalysisState
 from search.analysis.tracking import Track
 from search.query.sightings import fingerprint, restore_places, restore_tracks, sighting_of
-from search.store import camera_numbers, ids, thumbnails, vectors
+from search.store import camera_memory, camera_numbers, ids, thumbnails, vectors
 from search.store.rows import Sighting
 from search.store.sighting_store import Batch, SightingStore
 from search.tables import QUARANTINE_CRASHES, IndexState
@@ -43,6 +43,7 @@ SKIP_LAG_US = 600 * 1_000_000  # lag above which quiet cameras are skipped
 MAX_QUIET_EVENT_SHARE = 0.1  # share of events below which a camera is quiet
 BEST_SHOTS_PER_BATCH, MAX_WAITING_TRACKS = 8, 200  # best shots per batch; waiting tracks per stream
 ASSUMED_SUB_HEIGHT = 480  # assumed height in pixels: the gain of the main stream is known only after decoding it
+MEMORY_STEP_US = 600 * 1_000_000  # of footage, after which what was learned of a camera is stored again
 INITIAL_BACKLOG_US = 60 * 1_000_000  # start of a stream without a position, before now
 
 
@@ -59,6 +60,7 @@ class IndexedStream:
     free_us: int = 0
     dirty: bool = False
     waiting: dict[int, Track] = field(default_factory=dict)  # stored tracks without a best shot yet
+    remembered_us: int = 0  # position at which what was learned of the camera was stored last
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +160,16 @@ class Indexer:
         indexed.state, indexed.position_us, indexed.dirty = analysis.state, frames[-1].at_us, True
         indexed.free_us = frames[-1].complete_us + 1
         _add(indexed.counts, analysis.counts)
+        await self._remember(indexed)
         await self._take_best_shots(camera, stream, indexed, analysis.tracks)
         return changed
+
+    async def _remember(self, indexed: IndexedStream) -> None:
+        """Store the camera's ground plane and traffic from time to time, but not those of footage indexed again."""
+        if self._reindex is None and indexed.position_us - indexed.remembered_us >= MEMORY_STEP_US:
+            indexed.remembered_us = indexed.position_us
+            learned = indexed.state.tracker.learned_motion(indexed.position_us // 1000)
+            await asyncio.to_thread(camera_memory.write, self._store.folder, indexed.state.camera, learned)
 
     async def _take_best_shots(
         self, camera: Camera, stream: Stream, indexed: IndexedStream, touched: Sequence[Track]
@@ -225,8 +235,11 @@ class Indexer:
             state = AnalysisState.new(number)
             state.tracker.tracks = await asyncio.to_thread(restore_tracks, self._store, number, position // 1000, names)
             state.places = await asyncio.to_thread(restore_places, self._store, number, position // 1000)
+            learned = await asyncio.to_thread(camera_memory.read, self._store.folder, number)
+            if learned is not None and not state.tracker.restore_motion(learned, position // 1000):
+                log.info("%s: what was learned of its traffic is too old or of another version", stream.id)
             crashes = row.crashes if row and not self._reindex else 0
-            found = self._streams[stream.id] = IndexedStream(position, state, crashes=crashes)
+            found = self._streams[stream.id] = IndexedStream(position, state, crashes=crashes, remembered_us=position)
         elif found.state.camera != number:  # it moved to another village: new sightings belong there
             found.state = AnalysisState.new(number)
         return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from search.analysis.tracking import learned_motion
 from search.analysis.tracking.association import Association, associate
 from search.analysis.tracking.motion import Motion
 from search.analysis.tracking.similarity import SimilarityLevels
@@ -32,6 +33,14 @@ class Tracker:
     @aspect.setter
     def aspect(self, aspect: float) -> None:
         self._motion.aspect = aspect
+
+    def learned_motion(self, at_ms: int) -> bytes:
+        """Return the ground plane and the traffic that were learned until `at_ms`."""
+        return learned_motion.pack(self._motion, at_ms)
+
+    def restore_motion(self, content: bytes, at_ms: int) -> bool:
+        """Continue with what `learned_motion` returned; return whether it is still usable at `at_ms`."""
+        return learned_motion.restore(self._motion, content, at_ms)
 
     def update(self, at_ms: int, detections: Sequence[TrackedDetection]) -> list[Track]:
         """Assign the detections of a keyframe; return the track of each, in the same order."""

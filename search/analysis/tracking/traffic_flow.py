@@ -21,6 +21,7 @@ MIN_MOVES = 2.0  # weight of joins in a cell and around it before its direction 
 MIN_MOVES_WHOLE = 4.0
 MAX_LEARNED = 30  # weight of the past
 _WHOLE = ROWS, 0  # the directions of the whole picture; on the ground they hold wherever the road is straight
+Floats = npt.NDArray[np.float32]
 MAX_DIFFERENCE = 0.35  # between a move and a mode that it belongs to, as a share of the mode's pace
 
 
@@ -36,9 +37,16 @@ class FlowMode:
 class TrafficFlow:
     """Directions and paces of vehicles by cell of the picture."""
 
-    def __init__(self) -> None:
-        self._pace: npt.NDArray[np.float32] = np.zeros((ROWS + 1, COLUMNS, MODES, 2), np.float32)
-        self._count: npt.NDArray[np.float32] = np.zeros((ROWS + 1, COLUMNS, MODES), np.float32)
+    def __init__(self, pace: Floats | None = None, count: Floats | None = None) -> None:
+        """`pace`, `count`: what `learned` returned before; copied."""
+        self._pace: Floats = np.zeros((ROWS + 1, COLUMNS, MODES, 2), np.float32)
+        self._count: Floats = np.zeros((ROWS + 1, COLUMNS, MODES), np.float32)
+        if pace is not None and count is not None:
+            self._pace[:], self._count[:] = pace, count
+
+    def learned(self) -> tuple[Floats, Floats]:
+        """Return paces ((ROWS + 1) × COLUMNS × MODES × 2, heights per second in x and y) and their weights."""
+        return self._pace, self._count
 
     def learn(self, x: float, y: float, velocity: tuple[float, float], margin: float) -> None:
         """Learn a step that began at a foot (shares of the picture)."""

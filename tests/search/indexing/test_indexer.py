@@ -27,13 +27,15 @@ from nvr.archive.reader import Keyframe
 from nvr.playback.decode_pool import DecodePool
 from nvr.tables import StreamStatus
 from search.analysis import pipeline as worker
+from search.analysis.tracking.learned_motion import pack
 from search.indexing.indexer import Indexer, ReindexRange
 from search.indexing.lag import lag
 from search.query.find import Query, find
-from search.store import Sighting, SightingStore, camera_numbers, ids, thumbnails, verify
+from search.store import Sighting, SightingStore, camera_memory, camera_numbers, ids, thumbnails, verify
 from search.tables import IndexState
 from search.vocabulary import Cls
 from tests.health.frames import TOWN, keyframes
+from tests.search.analysis.test_learned_motion import learned_motion
 from tests.search.fakes import FakeReader, InlinePool, Killed
 
 SETTINGS = SearchSettings(detector="builtin")
@@ -123,6 +125,18 @@ async def test_restarted_analyst_continues_the_same_sightings(town: Town, seed: 
     assert len({s.id for s in seen}) == len(seen)
     assert max(s.detections for s in seen) >= 4
     assert await asyncio.to_thread(verify.problems, town.store) == []
+
+
+async def test_restarted_analyst_knows_the_ground_and_the_traffic(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.indexing.indexer.MEMORY_STEP_US", 10_000_000)
+    await town.index_all()
+    (path,) = await asyncio.to_thread(lambda: list((town.folder / "memory").iterdir()))
+    road, number, at_ms = learned_motion(), int(path.name), town.reader.frames[-1].at_us // 1000
+    await asyncio.to_thread(camera_memory.write, town.folder, number, pack(road, at_ms))
+    again = town.indexer()
+    await again.run_once()
+    tracker = again._streams["cam/main"].state.tracker
+    assert tracker.learned_motion(at_ms) == pack(road, at_ms)
 
 
 async def test_crash_between_thumbnail_and_row_leaves_only_unused_bytes(
