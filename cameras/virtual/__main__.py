@@ -68,7 +68,10 @@ async def serve_town(args: argparse.Namespace) -> None:
 
 
 def _of_list(file: Path) -> list[CameraPlan]:
-    """Return the cameras of a JSON list of {name, host, seed, variants, codec, dome}; the last three are optional."""
+    """Return the cameras of a JSON list of {name, host, seed, variants, codec, dome, view, footage}.
+
+    All but the first three are optional; `view` and `footage` are paths.
+    """
     return [
         CameraPlan(
             e["name"],
@@ -76,7 +79,10 @@ def _of_list(file: Path) -> list[CameraPlan]:
             e["seed"],
             tuple(e.get("variants", ())),
             e.get("codec", "h264"),
+            Path(e["footage"]) if e.get("footage") else None,
             dome=bool(e.get("dome")),
+            view=Path(e["view"]) if e.get("view") else None,
+            opening_only=bool(e.get("opening_only")),
         )
         for e in json.loads(file.read_text(encoding="utf-8"))
     ]

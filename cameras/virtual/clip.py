@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import av
@@ -156,18 +156,35 @@ def encode(
 
     Raises ValueError without pictures.
     """
-    context: VideoStream | None = None
-    units: list[list[bytes]] = []
-    with av.open("/dev/null", "w", format="h264" if codec == "h264" else "hevc") as container:
-        for picture in frames:
-            if context is None:
-                context = _encoder(container, codec, fps, gop, bitrate, crf, picture.shape)
-            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
-            units += [split_annexb(bytes(p)) for p in context.encode(frame)]
-        if context is None:
+    encoder = ClipEncoder(codec, fps, gop, bitrate, crf)
+    for picture in frames:
+        encoder.add(picture)
+    return LoopClip(codec, fps, encoder.units())
+
+
+class ClipEncoder:
+    """Encodes pictures one by one, so that they need not all be in memory. A keyframe comes every `gop` pictures."""
+
+    def __init__(self, codec: str, fps: float, gop: int, bitrate: int | None = None, crf: int = 27):
+        self._settings = codec, fps, gop, bitrate, crf
+        self._container = av.open("/dev/null", "w", format="h264" if codec == "h264" else "hevc")
+        self._stream: VideoStream | None = None
+        self._units: list[list[bytes]] = []
+
+    def add(self, picture: Frame) -> None:
+        """Encode a BGR picture (H×W×3, uint8); all must have one size."""
+        if self._stream is None:
+            self._stream = _encoder(self._container, *self._settings, picture.shape)
+        frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+        self._units += [split_annexb(bytes(p)) for p in self._stream.encode(frame)]
+
+    def units(self) -> list[list[bytes]]:
+        """Finish, and return the NAL units of each picture. Raises ValueError without pictures."""
+        if self._stream is None:
             raise ValueError("no pictures to encode")
-        units += [split_annexb(bytes(p)) for p in context.encode(None)]
-    return LoopClip(codec, fps, units)
+        self._units += [split_annexb(bytes(p)) for p in self._stream.encode(None)]
+        self._container.close()
+        return self._units
 
 
 def _encoder(
@@ -197,18 +214,16 @@ def _encoder(
     return stream
 
 
-def read_frames(path: str, size: tuple[int, int], fps: float, seconds: float) -> list[Frame]:
-    """Decode a video file, resampled to `fps` and `size` (width, height); return at most `seconds` of pictures."""
-    pictures: list[Frame] = []
+def read_frames(path: str, size: tuple[int, int], fps: float, seconds: float) -> Iterator[Frame]:
+    """Decode a video file, resampled to `fps` and `size` (width, height); yield at most `seconds` of pictures."""
+    count, due = 0, 0.0
     with av.open(path) as container:
         source = container.streams.video[0]
         step = float(source.average_rate or fps) / fps
-        due = 0.0
         for i, frame in enumerate(container.decode(source)):
-            if i + 1e-6 < due:
-                continue
-            due += step
-            pictures.append(np.asarray(frame.reformat(*size, format="bgr24").to_ndarray(), np.uint8))
-            if len(pictures) >= seconds * fps:
-                break
-    return pictures
+            while i + 1e-6 >= due and count < seconds * fps:
+                due += step
+                count += 1
+                yield np.asarray(frame.reformat(*size, format="bgr24").to_ndarray(), np.uint8)
+            if count >= seconds * fps:
+                return

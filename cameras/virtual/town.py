@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import pickle
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 import cv2
-import numpy as np
 from aiohttp import web
 
 from cameras.virtual import scene
-from cameras.virtual.clip import Frame, LoopClip, encode, read_frames
+from cameras.virtual.clip import Frame, LoopClip, read_frames
 from cameras.virtual.device import Device
 from cameras.virtual.discovery_answer import DiscoveryAnswer
 from cameras.virtual.onvif_service import OnvifService
+from cameras.virtual.rendering.daylight import NIGHT_BELOW, sun
+from cameras.virtual.rendering.story_clips import FPS, GOP, MAIN, SUB, encode_pictures, encode_story
+from cameras.virtual.rendering.view import View
 from cameras.virtual.rtsp_server import Mount, RtspServer
+from core.errors import StorageError
+from core.host.child_environment import child_environment
+from core.tasks import end, spawn
 
-FPS = 8.0
 LOOP_SECONDS = 12
-GOP = 16
-MAIN, SUB = (1280, 720), (640, 360)
+FOOTAGE_SECONDS = 120.0  # of a video file that plays in a loop
+OPENING_SECONDS = 24.0  # of the story; the cameras start with this, the rest is encoded meanwhile
+LIGHT_STEP_DEGREES = 6.0  # of the sun's height, after which the story is drawn again in its new light
+LIGHT_CHECK_S = 120.0
+PLACE = 29.47, 121.44  # latitude and longitude of the fictional town, for the sun
 VARIANT_OF: dict[str, Callable[[Frame], Frame]] = {
     "black": scene.blackened,
     "blurred": scene.blurred,
@@ -32,7 +42,7 @@ VARIANT_OF: dict[str, Callable[[Frame], Frame]] = {
 
 @dataclass(frozen=True, slots=True)
 class CameraPlan:
-    """What one virtual camera shows."""
+    """What one virtual camera shows: a `view` (file), `footage` (a video file), else a street of its `seed`."""
 
     name: str
     host: str
@@ -41,33 +51,30 @@ class CameraPlan:
     codec: str = "h264"
     footage: Path | None = None
     dome: bool = False
+    view: Path | None = None
+    opening_only: bool = False  # of a view: the camera fails soon, so the rest of its story is not drawn
 
 
-def build_clips(plan: CameraPlan) -> dict[str, dict[str, LoopClip]]:
-    """Encode the clips of a camera by profile ('main', 'sub') and variant."""
-    pictures = _pictures(plan)
-    small = [np.asarray(cv2.resize(p, SUB, interpolation=cv2.INTER_AREA), np.uint8) for p in pictures]
-    result: dict[str, dict[str, LoopClip]] = {}
-    for profile, frames, codec in (("main", pictures, plan.codec), ("sub", small, "h264")):
-        result[profile] = {"healthy": _encode(frames, codec)}
-        for variant in plan.variants:
-            # Faulty pictures hardly change, so a short loop is enough.
-            short = frames[: int(FPS * 4)]
-            # A frozen camera repeats one GOP bit by bit (an encoder that hangs). If only the sensor hangs, each picture
-            # is encoded slightly differently, which cannot be detected within a minute.
-            faulty = [short[0]] * GOP if variant == "frozen" else [VARIANT_OF[variant](f) for f in short]
-            result[profile][variant] = _encode(faulty, codec)
-    return result
-
-
-def _pictures(plan: CameraPlan) -> list[Frame]:
-    if plan.footage:
-        return read_frames(str(plan.footage), MAIN, FPS, LOOP_SECONDS)
-    return list(scene.Street(plan.seed, MAIN).frames(int(FPS * LOOP_SECONDS)))
-
-
-def _encode(frames: list[Frame], codec: str) -> LoopClip:
-    return encode(frames, codec=codec, fps=FPS, gop=GOP)
+def build_clips(plan: CameraPlan, moment: datetime) -> dict[str, dict[str, LoopClip]]:
+    """Encode the clips of a camera by profile ('main', 'sub') and variant; of a view, the opening of its story."""
+    cv2.setNumThreads(1)
+    if plan.view is not None:
+        view = View.model_validate_json(plan.view.read_text(encoding="utf-8"))
+        healthy, first = encode_story(view, moment, plan.codec, OPENING_SECONDS)
+    elif plan.footage is not None:
+        healthy = encode_pictures(read_frames(str(plan.footage), MAIN, FPS, FOOTAGE_SECONDS), plan.codec)
+        first = list(read_frames(str(plan.footage), MAIN, FPS, 4))
+    else:
+        pictures = list(scene.Street(plan.seed, MAIN).frames(int(FPS * LOOP_SECONDS)))
+        healthy, first = encode_pictures(pictures, plan.codec), pictures[: int(FPS * 4)]
+    clips = {profile: {"healthy": clip} for profile, clip in healthy.items()}
+    for variant in plan.variants:
+        # A frozen camera repeats one GOP bit by bit (an encoder that hangs). If only the sensor hangs, each picture
+        # is encoded slightly differently, which cannot be detected within a minute.
+        faulty = [first[0]] * GOP if variant == "frozen" else [VARIANT_OF[variant](f) for f in first]
+        for profile, clip in encode_pictures(faulty, plan.codec).items():
+            clips[profile][variant] = clip
+    return clips
 
 
 class VirtualTown:
@@ -83,18 +90,64 @@ class VirtualTown:
         self._rtsp: list[RtspServer] = []
         self._runners: list[web.AppRunner] = []
         self._discovery: DiscoveryAnswer | None = None
+        self._drawing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         with concurrent.futures.ProcessPoolExecutor() as pool:
-            drawing = [loop.run_in_executor(pool, build_clips, p) for p in self._plans]
+            moment = datetime.now(timezone.utc)
+            drawing = [loop.run_in_executor(pool, build_clips, p, moment) for p in self._plans]
             clips = [await made for made in drawing]
         for number, (plan, made) in enumerate(zip(self._plans, clips, strict=True)):
             await self._start_camera(plan, made, number)
         self._discovery = await DiscoveryAnswer.start(self.devices)
+        if any(p.view is not None for p in self._plans):
+            self._drawing = spawn(self._draw_story(moment), "story")
+
+    async def _draw_story(self, moment: datetime) -> None:
+        """Encode the whole story, and again whenever the light has changed; all cameras change at once."""
+        drawn = None
+        while True:
+            elevation = self._sun(moment)
+            if drawn is None or abs(elevation - drawn) >= LIGHT_STEP_DEGREES:
+                drawn = elevation
+                await self._change_clips([await self._whole_story(p, moment) for p in self._plans if _is_whole(p)])
+            await asyncio.sleep(LIGHT_CHECK_S)
+            moment = datetime.now(timezone.utc)
+
+    def _sun(self, moment: datetime) -> float:
+        """Return the height of the sun, degrees; below the horizon it does not matter how far."""
+        return max(NIGHT_BELOW - LIGHT_STEP_DEGREES, sun(moment, *PLACE)[0])
+
+    async def _whole_story(self, plan: CameraPlan, moment: datetime) -> Path:
+        assert plan.view is not None
+        output = plan.view.with_suffix(".clips")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "cameras.virtual.rendering", str(plan.view), moment.isoformat(), plan.codec,
+            str(output), env=child_environment(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1"),
+        )  # fmt: skip
+        try:
+            if await process.wait() != 0:
+                raise StorageError(f"the story of camera {plan.name} could not be drawn")
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return output
+
+    async def _change_clips(self, files: Sequence[Path]) -> None:
+        found = [await asyncio.to_thread(_load_clips, f) for f in files]
+        shown = [i for i, p in enumerate(self._plans) if _is_whole(p)]
+        for number, clips in zip(shown, found, strict=True):
+            for profile, clip in clips.items():
+                mount = self.devices[number].mounts[profile]
+                mount.clips = {**mount.clips, "healthy": clip}
+                mount.phase = -self._rtsp[number].elapsed()  # the story begins again, on every camera
 
     async def _start_camera(self, plan: CameraPlan, clips: dict[str, dict[str, LoopClip]], number: int) -> None:
-        mounts = {p: Mount(f"/{p}", clips[p], phase=number * 1.7, login=self._login) for p in clips}
+        # Cameras with a view show the same moment of one story.
+        phase = 0.0 if plan.view else number * 1.7
+        mounts = {p: Mount(f"/{p}", clips[p], phase=phase, login=self._login) for p in clips}
         device = Device(
             plan.name,
             f"{0xC0000 + number:06x}",
@@ -116,9 +169,22 @@ class VirtualTown:
         self._runners.append(runner)
 
     async def stop(self) -> None:
+        if self._drawing is not None:
+            await end(self._drawing)
         if self._discovery:
             self._discovery.close()
         for server in self._rtsp:
             await server.stop()
         for runner in self._runners:
             await runner.cleanup()
+
+
+def _is_whole(plan: CameraPlan) -> bool:
+    return plan.view is not None and not plan.opening_only
+
+
+def _load_clips(file: Path) -> dict[str, LoopClip]:
+    """Return the clips that a process of ours has written, and delete the file. Blocking."""
+    clips: dict[str, LoopClip] = pickle.loads(file.read_bytes())
+    file.unlink()
+    return clips

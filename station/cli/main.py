@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -58,12 +59,17 @@ def serve(ctx: click.Context, wait_for_database: float) -> None:
     show_default=True,
     help="Cameras that stream, of the 40 in the registry; two cores are enough for 8.",
 )
-def demo(seconds: float | None, port: int, database: str, cameras: int) -> None:
+@click.option(
+    "--clips",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Play the MP4 files of this folder instead of the drawn streets, one for each camera in turn.",
+)
+def demo(seconds: float | None, port: int, database: str, cameras: int, clips: Path | None) -> None:
     """Run a small town of virtual cameras: discovery, recording, patrol, search, console."""
     from station.demo import demo as demo_town
 
     settings_source.remove_variables()  # the demo must not touch the station that they belong to
-    sys.exit(run(demo_town.run(seconds, port, database, cameras)))
+    sys.exit(run(demo_town.run(seconds, port, database, cameras, clips)))
 
 
 @cli.command(hidden=True)

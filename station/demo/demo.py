@@ -35,19 +35,24 @@ from station.runtime import until_stopped
 from station.supervision.supervisor import Supervisor, roles
 
 
-async def run(seconds: float | None, port: int, database: str = "", cameras: int = STREAMING) -> int:
+async def run(
+    seconds: float | None, port: int, database: str = "", cameras: int = STREAMING, clips: Path | None = None
+) -> int:
     """Run the demo; returns the exit status: 0 if every promised step happened."""
     _check_port(port)
+    footage = await asyncio.to_thread(town.find_clips, clips) if clips is not None else []
     lock = await asyncio.to_thread(
         station_lock.acquire, ROOT / ".demo", "demo", "one demo runs at a time in a checkout"
     )
     try:
-        return await _run(seconds, port, database, lock, cameras)
+        return await _run(seconds, port, database, lock, cameras, footage)
     finally:
         await asyncio.to_thread(lock.release)
 
 
-async def _run(seconds: float | None, port: int, database_address: str, lock: StationLock, streaming: int) -> int:
+async def _run(
+    seconds: float | None, port: int, database_address: str, lock: StationLock, streaming: int, footage: list[Path]
+) -> int:
     progress, folder = DemoProgress(), lock.folder
     progress.report(f"starting {streaming} virtual cameras (they draw and encode their streets first)")
     planned = await asyncio.to_thread(plan_town, streaming)
@@ -57,7 +62,7 @@ async def _run(seconds: float | None, port: int, database_address: str, lock: St
     settings = core_settings.load(config)
     stopping = spawn(until_stopped(), "signals")
     camera_password = secrets.token_urlsafe(12)
-    cameras = await town.start_cameras(folder, planned.streaming, camera_password, stopping)
+    cameras = await town.start_cameras(folder, planned, footage, camera_password, stopping)
     database = await station_database.ready(settings)
     clock = SystemClock()
     supervisor = Supervisor(roles(settings), config, clock, folder / "station.log", lock)
@@ -71,7 +76,7 @@ async def _run(seconds: float | None, port: int, database_address: str, lock: St
             telling.result()  # it never returns: if it ended, it failed
     finally:
         await end(failing, stopping, *(() if telling.done() else (telling,)))
-        summary = await summarise(settings, database, clock, story, planned)
+        summary = await summarise(settings, database, clock, story, planned, is_story=not footage)
         progress.report("stopping")
         await supervisor.stop()
         await town.stop_cameras(cameras)

@@ -14,9 +14,12 @@ from pathlib import Path
 import aiohttp
 
 from cameras.registry.inventory_entries import CameraEntry
-from core.errors import StorageError
+from core.errors import StorageError, UsageError
 from core.host.child_environment import child_environment
 from core.tasks import end, spawn
+from station.demo.inventory import DemoTown
+from station.demo.people import STORY_S, Story, passages
+from station.demo.views import ParkedInMap, ViewBuilder
 
 H265 = "xd-02"  # a newer model, whose main stream most browsers cannot play
 DOME = "yj-01"
@@ -58,13 +61,13 @@ def _addresses(cameras: Sequence[CameraEntry]) -> Iterator[tuple[str, int]]:
 
 
 async def start_cameras(
-    folder: Path, cameras: Sequence[CameraEntry], password: str, stopping: asyncio.Task[None]
+    folder: Path, town: DemoTown, clips: Sequence[Path], password: str, stopping: asyncio.Task[None]
 ) -> asyncio.subprocess.Process:
     """Start the cameras and wait until they have drawn their streets.
 
     Raises StorageError if they do not start, or if `stopping` ends meanwhile.
     """
-    process = await _spawn(folder, cameras, password)
+    process = await _spawn(folder, town, clips, password)
     assert process.stdout is not None
     reading = spawn(process.stdout.readline())
     await asyncio.wait({reading, stopping}, timeout=DRAWING_LIMIT_S, return_when=asyncio.FIRST_COMPLETED)
@@ -77,9 +80,16 @@ async def start_cameras(
     return process
 
 
-async def _spawn(folder: Path, cameras: Sequence[CameraEntry], password: str) -> asyncio.subprocess.Process:
+async def _spawn(folder: Path, town: DemoTown, clips: Sequence[Path], password: str) -> asyncio.subprocess.Process:
     plan = folder / "town.json"
-    entries = [_plan_entry(camera, seed) for seed, camera in enumerate(cameras, 1)]
+    entries = [_plan_entry(camera, seed) for seed, camera in enumerate(town.streaming, 1)]
+    if clips:
+        for i, entry in enumerate(entries):
+            entry["footage"] = str(clips[i % len(clips)])
+    else:
+        views = await asyncio.to_thread(_write_views, folder / "views", town)
+        for entry, view in zip(entries, views, strict=True):
+            entry["view"] = str(view)
     await asyncio.to_thread(plan.write_text, json.dumps(entries))
     log = await asyncio.to_thread((folder / "cameras.log").open, "wb")
     process = await asyncio.create_subprocess_exec(
@@ -100,6 +110,29 @@ async def _spawn(folder: Path, cameras: Sequence[CameraEntry], password: str) ->
     return process
 
 
+def _write_views(folder: Path, town: DemoTown) -> list[Path]:
+    """Write what each streaming camera sees, with the story of everybody who moves in the town. Blocking."""
+    folder.mkdir()
+    sites = town.sites[: len(town.streaming)]
+    story = Story(town.map, sites)
+    movers = story.movers()
+    taken = [ParkedInMap(story.theft.place, story.theft.look, (story.theft.second, STORY_S))] if story.theft else []
+    builder, files = ViewBuilder(town.map), []
+    for number, site in enumerate(sites):
+        view = builder.view(site, number, passages(movers, site), STORY_S, taken)
+        files.append(folder / f"{site.id}.json")
+        files[-1].write_text(view.model_dump_json(), encoding="utf-8")
+    return files
+
+
+def find_clips(folder: Path) -> list[Path]:
+    """Return the MP4 files of a folder by name. Raises UsageError if there is none."""
+    found = sorted(p for p in folder.iterdir() if p.suffix.lower() == ".mp4" and p.is_file())
+    if not found:
+        raise UsageError(f"{folder} contains no MP4 file")
+    return found
+
+
 def _plan_entry(camera: CameraEntry, seed: int) -> dict[str, object]:
     """Return the camera's entry in the plan that `cameras.virtual --town` reads."""
     fault = FAULTS.get(camera.id, CameraFault.DEAD)
@@ -110,6 +143,7 @@ def _plan_entry(camera: CameraEntry, seed: int) -> dict[str, object]:
         "codec": "h265" if camera.id == H265 else "h264",
         "dome": camera.id == DOME,
         "variants": [fault] if fault is not CameraFault.DEAD else [],
+        "opening_only": camera.id in FAULTS,
     }
 
 

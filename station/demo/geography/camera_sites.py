@@ -100,8 +100,10 @@ class _SiteFinder:
             at, (ux, uy) = min(bridges, key=lambda b: math.dist(b[0], village.centre))
             for sign in (1, -1):
                 for side in (1, -1):
-                    # Before the bridge, over its far end.
-                    yield _beside((at[0] - sign * ux * 12, at[1] - sign * uy * 12), (sign * ux, sign * uy), side)
+                    # On the bank before the bridge.
+                    back = self._half_bridge(at, (sign * ux, sign * uy)) - 7.0
+                    start = at[0] - sign * ux * back, at[1] - sign * uy * back
+                    yield _beside(start, (sign * ux, sign * uy), side)
             return
         if kind == "square":
             square = next(q for q in self._town.squares if q.village == village.code)
@@ -120,6 +122,13 @@ class _SiteFinder:
             for sign in (1, -1):
                 for side in (1, -1):
                     yield _beside(street[i], (sign * (bx - ax) / length, sign * (by - ay) / length), side)
+
+    def _half_bridge(self, at: Xy, along: Xy) -> float:
+        """Return the distance from a bridge's middle to its end, metres."""
+        reach = 150.0
+        line = LineString([at, (at[0] - along[0] * reach, at[1] - along[1] * reach)])
+        water = [line.intersection(w).length for w in (self._town.water.river, self._town.water.stream)]
+        return max(water)
 
     def _score(self, place: Xy, azimuth: float) -> float:
         """Rate a place: a free view, houses at some distance, no other camera near."""
