@@ -19,7 +19,8 @@ from cameras.virtual.clip import Frame, LoopClip, read_frames
 from cameras.virtual.device import Device
 from cameras.virtual.discovery_answer import DiscoveryAnswer
 from cameras.virtual.onvif_service import OnvifService
-from cameras.virtual.rendering.daylight import NIGHT_BELOW, sun
+from cameras.virtual.rendering import drawn_before
+from cameras.virtual.rendering.daylight import light_step
 from cameras.virtual.rendering.story_clips import FPS, GOP, MAIN, SUB, encode_pictures, encode_story
 from cameras.virtual.rendering.view import View
 from cameras.virtual.rtsp_server import Mount, RtspServer
@@ -30,9 +31,7 @@ from core.tasks import end, spawn
 LOOP_SECONDS = 12
 FOOTAGE_SECONDS = 120.0  # of a video file that plays in a loop
 OPENING_SECONDS = 24.0  # of the story; the cameras start with this, the rest is encoded meanwhile
-LIGHT_STEP_DEGREES = 6.0  # of the sun's height, after which the story is drawn again in its new light
 LIGHT_CHECK_S = 120.0
-PLACE = 29.47, 121.44  # latitude and longitude of the fictional town, for the sun
 VARIANT_OF: dict[str, Callable[[Frame], Frame]] = {
     "black": scene.blackened,
     "blurred": scene.blurred,
@@ -55,9 +54,23 @@ class CameraPlan:
     opening_only: bool = False  # of a view: the camera fails soon, so the rest of its story is not drawn
 
 
-def build_clips(plan: CameraPlan, moment: datetime) -> dict[str, dict[str, LoopClip]]:
-    """Encode the clips of a camera by profile ('main', 'sub') and variant; of a view, the opening of its story."""
+CameraClips = dict[str, dict[str, LoopClip]]  # by profile ('main', 'sub') and variant
+
+
+def build_clips(plan: CameraPlan, moment: datetime) -> CameraClips:
+    """Encode the clips of a camera; of a view, the opening of its story, which later starts find on the disk."""
     cv2.setNumThreads(1)
+    if plan.view is None:
+        return _encoded(plan, moment)
+    stored = drawn_before.Opening(plan.view, f"{plan.codec} {plan.variants} {OPENING_SECONDS}", moment)
+    found = stored.load()
+    if found is None:
+        found = _encoded(plan, moment)
+        stored.save(found)
+    return found
+
+
+def _encoded(plan: CameraPlan, moment: datetime) -> CameraClips:
     if plan.view is not None:
         view = View.model_validate_json(plan.view.read_text(encoding="utf-8"))
         healthy, first = encode_story(view, moment, plan.codec, OPENING_SECONDS)
@@ -108,16 +121,12 @@ class VirtualTown:
         """Encode the whole story, and again whenever the light has changed; all cameras change at once."""
         drawn = None
         while True:
-            elevation = self._sun(moment)
-            if drawn is None or abs(elevation - drawn) >= LIGHT_STEP_DEGREES:
-                drawn = elevation
+            step = light_step(moment)
+            if step != drawn:
+                drawn = step
                 await self._change_clips([await self._whole_story(p, moment) for p in self._plans if _is_whole(p)])
             await asyncio.sleep(LIGHT_CHECK_S)
             moment = datetime.now(timezone.utc)
-
-    def _sun(self, moment: datetime) -> float:
-        """Return the height of the sun, degrees; below the horizon it does not matter how far."""
-        return max(NIGHT_BELOW - LIGHT_STEP_DEGREES, sun(moment, *PLACE)[0])
 
     async def _whole_story(self, plan: CameraPlan, moment: datetime) -> Path:
         assert plan.view is not None

@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cameras.registry import inventory
+from cameras.virtual.rendering.drawn_before import STREETS
 from core import settings as core_settings
 from core.clock import SystemClock
 from core.errors import StorageError
@@ -90,8 +91,10 @@ async def _run(
 
 
 def _prepare_folder(folder: Path, planned: DemoTown) -> None:
-    """Remove what the last demo left, except the lock that this one holds; write the map and the inventory."""
+    """Remove what the last demo left, except drawn streets and the lock; write the map and the inventory."""
     for entry in folder.iterdir():
+        if entry.name == STREETS:
+            continue  # what earlier demos have drawn
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)
         elif entry.name != station_lock.LOCK_FILE:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
@@ -28,8 +29,11 @@ from station.demo import town
 from station.demo.accounts import ACCOUNTS, PASSWORD, create_accounts
 from station.demo.inventory import DemoTown
 from station.demo.progress import DemoProgress
+from station.demo.yesterday import Yesterday
 from station.runtime import open_vault_of_station
 from station.supervision.supervisor import Supervisor
+
+INVENTORY_AGE = timedelta(days=8)  # the registry was filled so long before the demo
 
 
 class DemoStory:
@@ -49,11 +53,16 @@ class DemoStory:
         self._password = camera_password
         self._progress = progress
         self._clock = SystemClock()
+        self._zone = ZoneInfo(settings.station.timezone)
+        self._position = 0  # of the last event before the demo
+        self.began = self._clock.now()
         self.discovered = 0  # expected cameras that answered
         self.identified = 0
 
     async def run(self, supervisor: Supervisor, port: int) -> None:
         await self._prepare()
+        async with self._database.reading() as session:
+            self._position = await events.last_id(session)
         await self._find_cameras()
         await supervisor.start()
         async with running(self._report_events(), "events") as watching:
@@ -70,9 +79,20 @@ class DemoStory:
         now = self._clock.now()
         vault = await open_vault_of_station(self._settings, self._database)
         async with self._database.session() as session:
-            await registry.apply(session, self._town.inventory, now, "demo")
+            await registry.apply(session, self._town.inventory, now - INVENTORY_AGE, "demo")
             await registry.set_password(session, vault, "village", self._password, now, "demo")
         await create_accounts(self._database, self._clock)
+        await Yesterday(self._settings, self._database, self._town, self._zone, now).write()
+        self._progress.report("the day before the demo is written: rounds, orders, a signed register, a closed case")
+        await self._open_case(now)
+        villages, cameras = len(self._town.inventory.villages), len(self._town.inventory.cameras)
+        self._progress.report(
+            f"registry filled: {villages} villages, {cameras} cameras; "
+            "one watch-list subject approved by a second person"
+        )
+
+    async def _open_case(self, now: datetime) -> None:
+        """Open today's case, with a subject on the watch list that a second person has approved."""
         async with self._database.session() as session:
             case = await case_files.open_case(session, now, "video", "西店-2026-0087", "电动自行车被盗", "wangjia")
             subject = await proposals.propose(
@@ -89,11 +109,6 @@ class DemoStory:
                 expires_at=now + timedelta(days=10),
             )
             await proposals.approve(session, now, "leader", subject.id, yes=True, auto_dispatch=True)
-        villages, cameras = len(self._town.inventory.villages), len(self._town.inventory.cameras)
-        self._progress.report(
-            f"registry filled: {villages} villages, {cameras} cameras; "
-            "one watch-list subject approved by a second person"
-        )
 
     async def _find_cameras(self) -> None:
         async with self._database.reading() as session:
@@ -125,7 +140,9 @@ class DemoStory:
     async def _first_patrol(self) -> bool:
         async with self._database.reading() as session:
             rounds = await session.scalar(
-                select(func.count(events.Event.id)).where(events.Event.kind == "patrol.finished")
+                select(func.count(events.Event.id)).where(
+                    events.Event.kind == "patrol.finished", events.Event.id > self._position
+                )
             )
         return bool(rounds)
 
@@ -140,7 +157,7 @@ class DemoStory:
         self._progress.report("now three cameras fail: " + ", ".join(f"{c} ({f})" for c, f in town.FAULTS.items()))
 
     async def _report_events(self) -> None:
-        async for row in events.tail(self._database, self._clock, 0):
+        async for row in events.tail(self._database, self._clock, self._position):
             text = _event_text(row)
             if text:
                 self._progress.report(text)

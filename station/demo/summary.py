@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import func, select
 
@@ -67,13 +68,17 @@ async def summarise(
     async with database.reading() as session:
         faults = [
             DemoFault(f.camera, f.family, describe(f.family, f.figures))
-            for f in await session.scalars(select(Fault).where(Fault.state == FaultStatus.OPEN).order_by(Fault.camera))
+            for f in await session.scalars(
+                select(Fault)
+                .where(Fault.state == FaultStatus.OPEN, Fault.camera.in_([c.id for c in town.streaming]))
+                .order_by(Fault.camera)
+            )
         ]
-        alerts = await session.scalar(select(func.count(Alert.id))) or 0
+        alerts = await session.scalar(select(func.count(Alert.id)).where(Alert.raised_at >= story.began)) or 0
         first_us = await segment_index.first_start(session) or now_us
         ours = {c.id for c in town.streaming}
         cameras = [c for c in await registry.cameras(session) if c.id in ours]
-    people, sightings = await asyncio.to_thread(_count_sightings, settings)
+    people, sightings = await asyncio.to_thread(_count_sightings, settings, story.began)
     recorded_s, gaps = await _coverage(ArchiveReader(database, clock), cameras, first_us, now_us)
     happened = {
         "discovered": story.discovered == len(cameras) and story.identified == len(cameras),
@@ -113,10 +118,11 @@ async def _coverage(
     return recorded_s, gaps
 
 
-def _count_sightings(settings: Settings) -> tuple[int, int]:
-    """Return the number of people, and of sightings of all classes."""
-    days = sighting_store_of(settings)
+def _count_sightings(settings: Settings, since: datetime) -> tuple[int, int]:
+    """Return the number of people, and of sightings of all classes, seen since a time."""
+    days, start_us = sighting_store_of(settings), to_microseconds(since)
     try:
-        return len(find_ids(days, Query(classes=classes(["person"])))), len(find_ids(days, Query()))
+        people = len(find_ids(days, Query(start_us=start_us, classes=classes(["person"]))))
+        return people, len(find_ids(days, Query(start_us=start_us)))
     finally:
         days.close()

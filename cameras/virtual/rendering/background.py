@@ -12,7 +12,7 @@ import numpy as np
 from cameras.virtual.rendering import textures
 from cameras.virtual.rendering.daylight import Light
 from cameras.virtual.rendering.ground import GroundMap, ground_map
-from cameras.virtual.rendering.lens import Floats, Lens
+from cameras.virtual.rendering.lens import Floats, Lens, Mask
 from cameras.virtual.rendering.textures import FLOOR_M, WALL_PX_M
 from cameras.virtual.rendering.view import HousePart, PolePart, TreePart, View, Xy
 
@@ -225,7 +225,7 @@ class _Canvas:
         if size < 6:
             return
         picture, alpha = (
-            np.asarray(cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA)) for p in (picture, alpha)
+            np.asarray(cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA), np.float32) for p in (picture, alpha)
         )
         foot = self.lens.project(np.array([x, y, 0.0], np.float32))
         light = self.light.on_wall((-0.3 * x / max(y, 1), -0.7, 0.6)) * 1.25
@@ -300,7 +300,7 @@ class _Canvas:
         cv2.polylines(mask, [(pixels * 8).astype(np.int32)], False, 190, 1, cv2.LINE_AA, 3)
         self._blend(mask, np.array(colour), min(self.lens.depth(*a.place, 6.0), self.lens.depth(*b.place, 6.0)))
 
-    def _blend(self, mask: Floats, colour: Floats, depth: float) -> None:
+    def _blend(self, mask: Mask, colour: Floats, depth: float) -> None:
         ys, xs = np.nonzero(mask)
         if not len(ys):
             return

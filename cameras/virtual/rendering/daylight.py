@@ -12,7 +12,8 @@ from cameras.virtual.rendering.lens import Floats
 from cameras.virtual.rendering.view import View
 
 NIGHT_BELOW = -5.0  # degrees: with the sun below this, cameras switch to night
-DUSK_BELOW = 10.0
+LIGHT_STEP_DEGREES = 6.0  # of the sun's height: a smaller change is not drawn anew
+TOWN = 29.47, 121.44  # latitude and longitude for which the light of all cameras is counted in steps
 
 
 def sun(moment: datetime, latitude: float, longitude: float) -> tuple[float, float]:
@@ -31,6 +32,14 @@ def sun(moment: datetime, latitude: float, longitude: float) -> tuple[float, flo
     east = -math.sin(hour) * math.cos(declination)
     up_north = math.cos(north) * math.sin(declination) - math.sin(north) * math.cos(declination) * math.cos(hour)
     return math.degrees(elevation), math.degrees(math.atan2(east, up_north)) % 360
+
+
+def light_step(moment: datetime) -> tuple[int, bool]:
+    """Return the step of light at a moment, and whether it is before noon; all of the night is one step."""
+    elevation, azimuth = sun(moment, *TOWN)
+    if elevation < NIGHT_BELOW:
+        return -90, False
+    return round(elevation / LIGHT_STEP_DEGREES), azimuth < 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +87,9 @@ class Light:
     def on_ground(self, shadow: Floats, x: Floats, y: Floats) -> Floats:
         """Return the light (…, 3) on level ground; `shadow`: 0 in the sun, 1 in the shadow."""
         direct, ambient = np.array(self.direct, np.float32), np.array(self.ambient, np.float32)
-        light = ambient + direct * (max(self.to_sun[2], 0.25) * (1 - shadow))[..., None]
+        light: Floats = ambient + direct * (max(self.to_sun[2], 0.25) * (1 - shadow))[..., None]
         if self.is_night:
-            light = light + self.lamp_light(x, y, np.zeros_like(x))
+            light = np.asarray(light + self.lamp_light(x, y, np.zeros_like(x)), np.float32)
         return np.asarray(light, np.float32)
 
     def on_wall(self, normal: tuple[float, float, float]) -> Floats:

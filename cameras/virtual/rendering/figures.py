@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cameras.virtual.rendering.lens import Lens
+from cameras.virtual.rendering.lens import Floats, Lens
 from cameras.virtual.rendering.view import Look, Xy
 
 SKIN, HAIR, SHOES, TYRE, METAL = (135, 165, 205), (28, 28, 32), (45, 45, 50), (30, 30, 32), (120, 122, 125)
@@ -132,7 +132,7 @@ class Sprite:
         shape = box[3] - box[1], box[2] - box[0]
         return cls(lens, box, np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.uint8))
 
-    def pixels(self, points: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
+    def pixels(self, points: Floats) -> npt.NDArray[np.int32]:
         """Return places of the sprite in eighths of a pixel, for OpenCV's shift of 3."""
         found = self.lens.project(points) - np.array(self.box[:2], np.float32)
         return np.asarray(np.clip(found * 8, -60_000, 60_000).astype(np.int32))
@@ -142,15 +142,13 @@ class Sprite:
         cv2.line(self.colour, one, two, colour, width, cv2.LINE_AA, 3)
         cv2.line(self.alpha, one, two, 255, width, cv2.LINE_AA, 3)
 
-    def polygon(self, points: npt.NDArray[np.float32], colour: Colour) -> None:
+    def polygon(self, points: Floats, colour: Colour) -> None:
         corners = self.pixels(points)
         cv2.fillConvexPoly(self.colour, corners, colour, cv2.LINE_AA, 3)
         cv2.fillConvexPoly(self.alpha, corners, 255, cv2.LINE_AA, 3)
 
 
-def draw_sticks(
-    sprite: Sprite, sticks: Iterator[Stick], place: Xy, heading: Xy, light: npt.NDArray[np.float32], to_sun: float
-) -> None:
+def draw_sticks(sprite: Sprite, sticks: Iterator[Stick], place: Xy, heading: Xy, light: Floats, to_sun: float) -> None:
     """Draw sticks, the far ones first. `light`: BGR factors; `to_sun`: where the sun stands, -1 left to 1 right."""
     lens, parts = sprite.lens, list(sticks)
     joints = np.array([j for s in parts for j in (s.a, s.b)], np.float32)

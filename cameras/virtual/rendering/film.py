@@ -7,7 +7,6 @@ from datetime import datetime
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from cameras.virtual.clip import Frame
 from cameras.virtual.rendering import background
@@ -130,7 +129,7 @@ class StreetFilm:
         # The colours of `Look` are what the eye sees in full daylight; the exposure brings them back there.
         factor = self._factor(ground)
         if kind in (MoverKind.CAR, MoverKind.VAN):
-            draw_vehicle(sprite, kind, look, place, heading, self.light, ground)
+            draw_vehicle(sprite, kind, look, place, heading, self.light, ground, drives=walked > 0)
             self._expose_sprite(sprite)
         else:
             sticks = {
@@ -190,17 +189,17 @@ class StreetFilm:
         mask = np.zeros((bottom - top, right - left), np.uint8)
         pixels = (self.lens.project(points) - np.array([left, top], np.float32)) * 8
         cv2.fillConvexPoly(mask, pixels.astype(np.int32), 255, cv2.LINE_AA, 3)
-        mask = cv2.GaussianBlur(mask, (0, 0), soft)
+        blurred = np.asarray(cv2.GaussianBlur(mask, (0, 0), soft), np.float32)
         part = picture[top:bottom, left:right]
         # Only ground that is seen: a house before it keeps its light.
         near = min(self.lens.depth(a, b, 0.0) for a, b in outline) - 1.0
         seen = self._scene.depth[top:bottom, left:right] > near
-        share = 1 - strength * (mask.astype(np.float32) / 255) * seen
+        share = 1 - strength * (blurred / 255) * seen
         part[:] = (part * share[..., None]).astype(np.uint8)
 
     def _blend(self, picture: Frame, sprite: Sprite, depth: float) -> None:
         left, top, right, bottom = sprite.box
         visible = self._scene.depth[top:bottom, left:right] > depth - 0.6
-        alpha: npt.NDArray[np.float32] = (sprite.alpha * visible).astype(np.float32)[..., None] / 255
+        alpha = np.asarray(sprite.alpha * visible, np.float32)[..., None] / 255
         part = picture[top:bottom, left:right]
         part[:] = (part * (1 - alpha) + sprite.colour * alpha).astype(np.uint8)

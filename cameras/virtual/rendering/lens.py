@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating]
+Mask = npt.NDArray[np.uint8]  # 0 to 255
 HORIZON = 0.21  # share of the picture's height at which the horizon lies
 NEAREST = 0.4  # metres before the lens; nearer things are cut off
 

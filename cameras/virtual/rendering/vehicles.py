@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from cameras.virtual.rendering.daylight import Light
 from cameras.virtual.rendering.figures import Colour, Sprite
+from cameras.virtual.rendering.lens import Floats
 from cameras.virtual.rendering.view import Look, MoverKind, Xy
 
-Floats = npt.NDArray[np.float32]
 GLASS, BLACK, WHITE, RED, PLATE = (58, 52, 46), (26, 26, 28), (235, 240, 240), (36, 36, 190), (190, 90, 20)
 
 
@@ -35,15 +34,27 @@ SHAPES = {
 
 
 def draw_vehicle(
-    sprite: Sprite, kind: MoverKind, look: Look, place: Xy, heading: Xy, light: Light, ground: Floats
+    sprite: Sprite, kind: MoverKind, look: Look, place: Xy, heading: Xy, light: Light, ground: Floats, *, drives: bool
 ) -> None:
-    _Painter(sprite, SHAPES[kind], look, place, heading, light, ground).draw()
+    """Draw a vehicle. `ground`: the light on the ground there; `drives`: its lamps burn at night."""
+    _Painter(sprite, SHAPES[kind], look, _Pose(place, heading), light, ground, drives).draw()
 
 
+@dataclass(frozen=True, slots=True)
+class _Pose:
+    place: Xy
+    heading: Xy
+
+
+@dataclass(frozen=True, slots=True)
 class _Painter:
-    def __init__(self, sprite: Sprite, shape: Shape, look: Look, place: Xy, heading: Xy, light: Light, ground: Floats):
-        self._sprite, self._shape, self._look = sprite, shape, look
-        self._place, self._heading, self._light, self._ground = place, heading, light, ground
+    _sprite: Sprite
+    _shape: Shape
+    _look: Look
+    _pose: _Pose
+    _light: Light
+    _ground: Floats
+    _drives: bool
 
     def draw(self) -> None:
         s, half, wide = self._shape, self._shape.length / 2, self._shape.width / 2
@@ -56,7 +67,7 @@ class _Painter:
         self._lights(half, wide)
 
     def _world(self, points: list[tuple[float, float, float]]) -> Floats:
-        (px, py), (hx, hy) = self._place, self._heading
+        (px, py), (hx, hy) = self._pose.place, self._pose.heading
         return np.array([(px + hx * a - hy * b, py + hy * a + hx * b, z) for a, b, z in points], np.float32)
 
     def _prism(self, outline: list[tuple[float, float]], wide: float, colour: Colour, *, glass: bool = False) -> None:
@@ -95,12 +106,9 @@ class _Painter:
     def _wheels(self, *, near: bool = False) -> None:
         wide = self._shape.width / 2
         for side in (-1, 1):
-            faces_us = float(self._world([(0, side, 0)])[0] @ np.array([1, 1, 0]) < self._world([(0, -side, 0)])[0]
-                             @ np.array([1, 1, 0]))  # fmt: skip
             is_near = float(np.linalg.norm(self._world([(0, side, 0)])[0])) < float(
                 np.linalg.norm(self._world([(0, -side, 0)])[0])
             )
-            del faces_us
             if is_near != near:
                 continue
             for ahead in (-0.31, 0.31):
@@ -113,10 +121,10 @@ class _Painter:
                 self._sprite.polygon(hub, _scaled((120, 122, 125), self._ground))
 
     def _lights(self, half: float, wide: float) -> None:
-        facing = -self._place[0] * self._heading[0] - self._place[1] * self._heading[1]
+        facing = -self._pose.place[0] * self._pose.heading[0] - self._pose.place[1] * self._pose.heading[1]
         front = facing > 0
         end, z = (half if front else -half) * 1.005, self._shape.bonnet * 0.68
-        glowing = self._light.is_night
+        glowing = self._light.is_night and self._drives
         colour = (255.0, 255.0, 255.0) if front and glowing else WHITE if front else RED
         light = np.ones(3, np.float32) if glowing else self._ground
         for side in (-1, 1):
@@ -133,7 +141,7 @@ class _Painter:
         """Draw the glare of headlights."""
         for side in (-1, 1):
             at = self._sprite.pixels(self._world([(end, wide * 0.72 * side, z)]))[0]
-            radius = max(3, round(0.28 * self._sprite.lens.focal / max(2.0, self._place[1])))
+            radius = max(3, round(0.28 * self._sprite.lens.focal / max(2.0, self._pose.place[1])))
             cv2.circle(self._sprite.colour, (int(at[0]), int(at[1])), radius * 8, (245, 250, 255), -1, cv2.LINE_AA, 3)
             cv2.circle(self._sprite.alpha, (int(at[0]), int(at[1])), radius * 8, 235, -1, cv2.LINE_AA, 3)
 

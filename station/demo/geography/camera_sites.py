@@ -128,7 +128,7 @@ class _SiteFinder:
         reach = 150.0
         line = LineString([at, (at[0] - along[0] * reach, at[1] - along[1] * reach)])
         water = [line.intersection(w).length for w in (self._town.water.river, self._town.water.stream)]
-        return max(water)
+        return float(max(water))
 
     def _score(self, place: Xy, azimuth: float) -> float:
         """Rate a place: a free view, houses at some distance, no other camera near."""
