@@ -44,7 +44,8 @@ from station.demo.portraits import portrait, repair_photo
 
 ROUND_HOURS = range(0, 24, 2)
 ROUND_LASTS = timedelta(seconds=40)
-VOTE_EVERY, MAX_VOTES = timedelta(minutes=10), 12
+VOTE_EVERY, MAX_VOTES = timedelta(minutes=10), 24
+NORMAL_PACE = 1.0  # yesterday's faults took the time that a station needs to confirm them
 THIEF = Look(upper=RED, lower=(45, 42, 40), body=(60, 60, 62), stature=1.76)
 
 
@@ -109,7 +110,7 @@ class Yesterday:
         for _ in range(MAX_VOTES):
             light = Light.NONE if family is FaultFamily.UNREACHABLE else self._light(at)
             fault, step = fault_log.record_inspection(
-                session, subject, at, family, fault, found, FaultEvidence(light=light), self._settings.patrol.pace
+                session, subject, at, family, fault, found, FaultEvidence(light=light), NORMAL_PACE
             )
             await session.flush()
             if step is wanted:
@@ -143,7 +144,7 @@ class Yesterday:
         """Write an order that is closed, with a photo and its cost."""
         found: EvidenceFigures = {"seconds": 900.0}
         fault = await self._fault(session, "yj-01", FaultFamily.UNREACHABLE, found, self._at(9, 12))
-        order = await self._order(session, fault, self._at(9, 40), "桥头监控断线, 请今天处理")
+        order = await self._order(session, fault, _opened(fault) + timedelta(minutes=8), "桥头监控断线, 请今天处理")
         text = "已到现场, 接线盒进水"
         await orders.move(session, order.id, OrderState.WORKING, self._at(10, 40), "tianmu", text=text)
         await self._photo(session, order.id, self._at(13, 5))
@@ -171,10 +172,12 @@ class Yesterday:
 
     async def _order_in_verification(self, session: AsyncSession) -> None:
         """Write an order whose repair is reported now: it closes while one watches."""
-        fault = await self._fault(session, "xd-02", FaultFamily.OVEREXPOSED, {}, self._at(14, 10))
-        order = await self._order(session, fault, self._at(15, 40), "车站画面发白")
-        await orders.move(session, order.id, OrderState.WORKING, self._at(16), "tianmu", text="到场调整曝光")
-        await self._close(session, fault, self._at(16, 20))
+        fault = await self._fault(session, "xd-02", FaultFamily.OVEREXPOSED, {}, self._at(10, 10))
+        at = _opened(fault)
+        order = await self._order(session, fault, at + timedelta(minutes=9), "车站画面发白")
+        on_the_spot = at + timedelta(minutes=50)
+        await orders.move(session, order.id, OrderState.WORKING, on_the_spot, "tianmu", text="到场调整曝光")
+        await self._close(session, fault, at + timedelta(hours=1))
         text = "已调整曝光并清洁镜头"
         await orders.move(session, order.id, OrderState.VERIFYING, self._now, "tianmu", text=text, cost=60.0)
 
@@ -227,3 +230,9 @@ class Yesterday:
         )
         await alerts.acknowledge(session, at + timedelta(seconds=55), "patrol", alert)
         await alerts.answer(session, at + timedelta(minutes=17), "patrol", alert, answer, note)
+
+
+def _opened(fault: Fault) -> datetime:
+    """Return when an open fault was confirmed, in UTC."""
+    assert fault.opened_at is not None
+    return fault.opened_at

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
+from datetime import UTC, datetime
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from shapely.geometry import Point, Polygon, shape
 from shapely.ops import unary_union
 
 from cameras.registry import inventory
+from cameras.virtual.rendering.view import MoverKind
+from cameras.virtual.town import CameraPlan, build_clips
+from core.errors import UsageError
 from station.demo.geography import layers
 from station.demo.geography.camera_sites import camera_sites
 from station.demo.geography.roads import RoadKind
 from station.demo.geography.terrain import lon_lat
 from station.demo.geography.town_map import TownMap, generate
 from station.demo.inventory import demo_inventory
+from station.demo.people import Story, passages
+from station.demo.town import find_clips
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +102,47 @@ def test_more_cameras_stream_where_it_is_wanted(town: TownMap) -> None:
     planned = demo_inventory(town, sites, 40)
     addresses = [c.address for c in planned.cameras]
     assert None not in addresses and len(set(addresses)) == 40
+
+
+def test_the_thief_is_met_on_several_cameras_after_the_time_of_the_way(town: TownMap) -> None:
+    sites = {s.id: s for s in camera_sites(town)[:8]}
+    story = Story(town, list(sites.values()))
+    movers = story.movers()
+    assert story.theft is not None
+    thief = [m for m in movers if m.look == story.theft.look]
+    flight = next(m for m in thief if m.kind is MoverKind.RIDER)
+    assert flight.start == pytest.approx(story.theft.second)
+    seen = {number: passages([flight], site) for number, site in sites.items()}
+    there = {number for number, found in seen.items() if found}
+    assert {"wj-03", "wj-02", "wj-01", "yj-01"} <= there
+    length = sum(math.dist(a, b) for a, b in zip(flight.way, flight.way[1:], strict=False))
+    assert length > 3000, "he rides from village to village"
+
+
+def test_two_stories_of_one_seed_are_the_same(town: TownMap) -> None:
+    sites = camera_sites(town)[:8]
+    assert Story(town, sites).movers() == Story(town, sites).movers()
+
+
+def test_every_streaming_camera_sees_somebody_at_once(town: TownMap) -> None:
+    sites = camera_sites(town)[:8]
+    movers = Story(town, sites).movers()
+    for site in sites:
+        assert any(p.at(second) for p in passages(movers, site) for second in range(3, 24, 3)), site.id
+
+
+def test_clips_of_a_folder_play_instead(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no MP4 file"):
+        find_clips(tmp_path)
+    with av.open(str(tmp_path / "b.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        for i in range(50):
+            picture = np.full((180, 320, 3), 4 * i, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        container.mux(stream.encode(None))
+    assert find_clips(tmp_path) == [tmp_path / "b.mp4"]
+    plan = CameraPlan("c", "127.0.0.1", 1, variants=("black",), footage=tmp_path / "b.mp4")
+    clips = build_clips(plan, datetime.now(UTC))
+    assert clips["main"]["healthy"].frames == 16 and clips["sub"]["black"].frames == 16
+    assert clips["main"]["healthy"].codec == "h264"
