@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cameras.virtual.rendering import story_clips
-from cameras.virtual.rendering.daylight import Light, sun
+from cameras.virtual.rendering.daylight import SceneLight, sun
 from cameras.virtual.rendering.film import StreetFilm
 from cameras.virtual.rendering.lens import Lens
 from cameras.virtual.rendering.view import (
@@ -79,8 +79,8 @@ def test_the_same_moment_gives_the_same_picture() -> None:
 
 
 def test_lamps_burn_at_night_only() -> None:
-    assert Light.of(view(), NIGHT).lamps and not Light.of(view(), NOON).lamps
-    assert Light.of(view(lit=False), NIGHT).is_infrared
+    assert SceneLight.of(view(), NIGHT).lamps and not SceneLight.of(view(), NOON).lamps
+    assert SceneLight.of(view(lit=False), NIGHT).is_infrared
 
 
 def test_a_parked_ebike_is_gone_after_it_was_taken() -> None:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from cameras.virtual.rendering import textures
-from cameras.virtual.rendering.daylight import Light
+from cameras.virtual.rendering.daylight import SceneLight
 from cameras.virtual.rendering.ground import GroundMap, ground_map
 from cameras.virtual.rendering.lens import Floats, Lens, Mask
 from cameras.virtual.rendering.textures import FLOOR_M, WALL_PX_M
@@ -27,7 +27,7 @@ class Background:
     """The picture (0 to 1, linear enough for shading), the depth of each pixel, and the ground with its light."""
 
     lens: Lens
-    light: Light
+    light: SceneLight
     picture: Floats
     depth: Floats
     near: GroundMap
@@ -39,7 +39,7 @@ class Background:
         return self.light.on_ground(shadow, x, y)[0, 0], float(shadow[0, 0])
 
 
-def draw(view: View, light: Light, size: tuple[int, int]) -> Background:
+def draw(view: View, light: SceneLight, size: tuple[int, int]) -> Background:
     """Draw what stands before a camera. Takes some seconds."""
     canvas = _Canvas(view, light, Lens.of(size, view.field_of_view, view.height))
     canvas.draw_sky()
@@ -54,7 +54,7 @@ def draw(view: View, light: Light, size: tuple[int, int]) -> Background:
 
 
 class _Canvas:
-    def __init__(self, view: View, light: Light, lens: Lens):
+    def __init__(self, view: View, light: SceneLight, lens: Lens):
         self.view, self.light, self.lens = view, light, lens
         self.picture = np.zeros((lens.height, lens.width, 3), np.float32)
         self.depth = np.full((lens.height, lens.width), FAR, np.float32)

@@ -43,7 +43,7 @@ def light_step(moment: datetime) -> tuple[int, bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class Light:
+class SceneLight:
     """Light before a camera. `to_sun`: unit vector (x, y, z) in the view's coordinates. Colours: BGR factors."""
 
     elevation: float  # of the sun, degrees
@@ -55,7 +55,7 @@ class Light:
     lamps: tuple[tuple[float, float, float], ...]  # places of burning lamps
 
     @classmethod
-    def of(cls, view: View, moment: datetime) -> Light:
+    def of(cls, view: View, moment: datetime) -> SceneLight:
         elevation, azimuth = sun(moment, view.latitude, view.longitude)
         turn, up = math.radians(azimuth - view.azimuth), math.radians(max(elevation, 2.0))
         to_sun = (math.sin(turn) * math.cos(up), math.cos(turn) * math.cos(up), math.sin(up))

@@ -10,7 +10,7 @@ import numpy as np
 
 from cameras.virtual.clip import Frame
 from cameras.virtual.rendering import background
-from cameras.virtual.rendering.daylight import Light
+from cameras.virtual.rendering.daylight import SceneLight
 from cameras.virtual.rendering.figures import Sprite, draw_sticks, ebike, person, rider
 from cameras.virtual.rendering.lens import Floats
 from cameras.virtual.rendering.vehicles import draw_vehicle
@@ -29,7 +29,7 @@ class StreetFilm:
 
     def __init__(self, view: View, moment: datetime, size: tuple[int, int] = (1280, 720)):
         self.view = view
-        self.light = Light.of(view, moment)
+        self.light = SceneLight.of(view, moment)
         self._scene = background.draw(view, self.light, size)
         self.lens = self._scene.lens
         self._still: dict[tuple[bool, ...], list[Frame]] = {}

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cameras.virtual.rendering.daylight import Light
+from cameras.virtual.rendering.daylight import SceneLight
 from cameras.virtual.rendering.lens import Floats
 from cameras.virtual.rendering.textures import FLOOR_M, noise
 from cameras.virtual.rendering.view import View, Xy
@@ -59,7 +59,7 @@ class _Sheet:
         cv2.polylines(mask, [self.pixels(points)], False, 255, thick, cv2.LINE_AA, 3)
 
 
-def ground_map(view: View, light: Light, half: float, ahead: float, scale: float) -> GroundMap:
+def ground_map(view: View, light: SceneLight, half: float, ahead: float, scale: float) -> GroundMap:
     sheet = _Sheet(half, ahead, scale)
     random = np.random.default_rng(view.seed)
     picture = np.empty((*sheet.shape, 3), np.float32)
@@ -147,7 +147,7 @@ def _patches(picture: Floats, lanes: npt.NDArray[np.uint8], random: np.random.Ge
             cv2.circle(picture, (x, y), 9, (0.33, 0.33, 0.33), 1, cv2.LINE_AA)
 
 
-def _shadows(view: View, light: Light, sheet: _Sheet) -> Floats:
+def _shadows(view: View, light: SceneLight, sheet: _Sheet) -> Floats:
     mask = sheet.mask()
     if light.is_night or light.elevation < 1:
         return np.asarray(mask, np.float32)

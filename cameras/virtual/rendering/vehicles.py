@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cameras.virtual.rendering.daylight import Light
+from cameras.virtual.rendering.daylight import SceneLight
 from cameras.virtual.rendering.figures import Colour, Sprite
 from cameras.virtual.rendering.lens import Floats
 from cameras.virtual.rendering.view import Look, MoverKind, Xy
@@ -16,7 +16,7 @@ GLASS, BLACK, WHITE, RED, PLATE = (58, 52, 46), (26, 26, 28), (235, 240, 240), (
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class BodyShape:
     """Outline of a body, metres: length, width, height of the bonnet and of the roof, and where the cabin stands."""
 
     length: float
@@ -28,13 +28,21 @@ class Shape:
 
 
 SHAPES = {
-    MoverKind.CAR: Shape(4.5, 1.78, 0.92, 1.46, (-1.85, 1.15), (-1.25, 0.35)),
-    MoverKind.VAN: Shape(4.4, 1.66, 1.05, 1.92, (-2.15, 1.75), (-2.05, 1.15)),
+    MoverKind.CAR: BodyShape(4.5, 1.78, 0.92, 1.46, (-1.85, 1.15), (-1.25, 0.35)),
+    MoverKind.VAN: BodyShape(4.4, 1.66, 1.05, 1.92, (-2.15, 1.75), (-2.05, 1.15)),
 }
 
 
 def draw_vehicle(
-    sprite: Sprite, kind: MoverKind, look: Look, place: Xy, heading: Xy, light: Light, ground: Floats, *, drives: bool
+    sprite: Sprite,
+    kind: MoverKind,
+    look: Look,
+    place: Xy,
+    heading: Xy,
+    light: SceneLight,
+    ground: Floats,
+    *,
+    drives: bool,
 ) -> None:
     """Draw a vehicle. `ground`: the light on the ground there; `drives`: its lamps burn at night."""
     _Painter(sprite, SHAPES[kind], look, _Pose(place, heading), light, ground, drives).draw()
@@ -49,10 +57,10 @@ class _Pose:
 @dataclass(frozen=True, slots=True)
 class _Painter:
     _sprite: Sprite
-    _shape: Shape
+    _shape: BodyShape
     _look: Look
     _pose: _Pose
-    _light: Light
+    _light: SceneLight
     _ground: Floats
     _drives: bool
 
