@@ -14,6 +14,7 @@ from core.clock import SystemClock
 from core.database import Database
 from health import camera_states
 from health.checks import checklist
+from health.checks.checklist import Item
 from health.faults.families import PICTURE_FAMILIES
 from health.tables import Fault, Inspection, PatrolRound
 from nvr.tables import StreamStatus
@@ -120,8 +121,8 @@ async def test_a_camera_that_nobody_reached_is_ticked_nowhere(sign_in: SignIn, d
         lists = await checklist.checklists(session, cameras, now)
         assert not [i for i in lists["wj-01"] if i.state is checklist.ItemState.OK]
         stale = {i.name: i.state for i in lists["wj-02"]}
-        assert stale["reachable"] is checklist.ItemState.FAILED
-        assert stale["clock"] is stale["picture"] is checklist.ItemState.TODO
+        assert stale[Item.REACHABLE] is checklist.ItemState.FAILED
+        assert stale[Item.CLOCK] is stale[Item.PICTURE] is checklist.ItemState.TODO
     for state, cause, expected in (
         ("waiting", "unreachable", checklist.ItemState.FAILED), ("recording", None, checklist.ItemState.OK),
     ):  # fmt: skip
@@ -133,7 +134,7 @@ async def test_a_camera_that_nobody_reached_is_ticked_nowhere(sign_in: SignIn, d
             cameras[1].seen_at = now  # it answered this hour, and died since
             lists = await checklist.checklists(session, cameras, now)
         for camera in ("wj-01", "wj-02"):
-            assert {i.name: i.state for i in lists[camera]}["reachable"] is expected, camera
+            assert {i.name: i.state for i in lists[camera]}[Item.REACHABLE] is expected, camera
 
 
 async def test_an_old_inspection_does_not_tick_the_picture(database: Database) -> None:
@@ -143,7 +144,7 @@ async def test_an_old_inspection_does_not_tick_the_picture(database: Database) -
         camera = await session.get_one(Camera, "wj-01")
         for later, expected in ((timedelta(), "ok"), (timedelta(days=2), "todo")):
             lists = await checklist.checklists(session, [camera], now + later)
-            assert {i.name: i.state for i in lists["wj-01"]}["picture"] == expected
+            assert {i.name: i.state for i in lists["wj-01"]}[Item.PICTURE] == expected
 
 
 async def test_a_camera_without_a_report_is_unknown_in_the_tree(sign_in: SignIn, database: Database) -> None:

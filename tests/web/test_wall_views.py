@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from cameras.records import CameraProfile
 from cameras.tables import Camera
 from cases.tables import Alert, AlertState, Case, WatchSubject
 from core.accounts.permissions import Role
@@ -204,17 +205,23 @@ async def test_after_a_minute_an_alert_stays_out(sign_in: SignIn, database: Data
     await recall(officer, 200)
 
 
+def without_position(profile: CameraProfile) -> CameraProfile:
+    kept = profile.copy()
+    kept.pop("position", None)
+    return kept
+
+
 async def test_the_next_cameras_have_distance_direction_and_arrival(sign_in: SignIn, database: Database) -> None:
     async with database.session() as session:
         for number, position in (
-            ("wj-01", [121.43, 29.47]),
-            ("wj-02", [121.43, 29.4709]),
-            ("xd-01", [121.43103, 29.47]),
+            ("wj-01", (121.43, 29.47)),
+            ("wj-02", (121.43, 29.4709)),
+            ("xd-01", (121.43103, 29.47)),
         ):
             camera = await session.get_one(Camera, number)
-            camera.profile = {**camera.profile, "position": position}
+            camera.profile = camera.profile | {"position": position}
         camera = await session.get_one(Camera, "wj-03")
-        camera.profile = {k: v for k, v in camera.profile.items() if k != "position"}  # type: ignore[typeddict-item]
+        camera.profile = without_position(camera.profile)
     client = await sign_in(Role.INVESTIGATOR)
     at = "2026-11-30T08:00:00+08:00"
     reply = await get(client, f"/api/cameras/wj-01/neighbours?limit=2&at={at.replace('+', '%2B')}")
@@ -237,7 +244,7 @@ async def test_the_next_cameras_have_distance_direction_and_arrival(sign_in: Sig
 async def test_without_positions_the_answer_says_so(sign_in: SignIn, database: Database) -> None:
     async with database.session() as session:
         for camera in await session.scalars(select(Camera)):
-            camera.profile = {k: v for k, v in camera.profile.items() if k != "position"}  # type: ignore[typeddict-item]
+            camera.profile = without_position(camera.profile)
     reply = await get(await sign_in(Role.INVESTIGATOR), "/api/cameras/wj-01/neighbours")
     assert reply["neighbours"] == [] and not reply["has_position"] and not reply["positions_known"]
     assert reply["without_position"] > 0

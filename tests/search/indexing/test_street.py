@@ -166,7 +166,7 @@ async def test_headings_use_the_azimuths_of_the_cameras(station: Station) -> Non
 
 
 async def test_similar_finds_the_person_on_the_other_camera(station: Station) -> None:
-    ((_, here),) = [f for f in await station.ask(Filter(upper=["red"], cameras=["e1"])) if f[1].looks >= 4]
+    ((_, here),) = [f for f in await station.ask(Filter(upper=["red"], cameras=["e1"])) if f[1].detections >= 4]
     vectors = await asyncio.to_thread(station.store.vectors, [here])
     async with station.database.reading() as session:
         places = await camera_numbers.places(session)
