@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 
@@ -71,7 +73,8 @@ async def test_a_file_is_edited_with_history(sign_in: SignIn, database: Database
     assert by_field["name"] == ("王家村口", "村口东", "administrator-all")
     assert next(c for c in exported.cameras if c.id == "wj-01").number == "017"
     (entry,) = await audited(database, AuditAction.CAMERA_EDIT)
-    assert entry.data["old"]["name"] == "王家村口" and entry.reason == body["reason"]
+    old: Any = entry.data["old"]
+    assert old["name"] == "王家村口" and entry.reason == body["reason"]
     async with administrator.post("/api/cameras/wj-01", json=body, headers=HEADERS) as again:
         assert await again.json() == []
     assert len(await audited(database, AuditAction.CAMERA_EDIT)) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -143,7 +144,8 @@ async def test_a_camera_is_placed(sign_in: SignIn, database: Database) -> None:
         fields = await session.scalars(select(CameraChange.field).where(CameraChange.camera == "wj-01"))
         row = (await session.scalars(select(AuditRow).where(AuditRow.action == AuditAction.CAMERA_EDIT))).one()
         assert {"position", "azimuth", "field_of_view"} <= set(fields)
-    assert (row.object, row.reason) == ("wj-01", "moved to pole 7") and row.data["old"]["azimuth"] == 40
+    old: Any = row.data["old"]
+    assert (row.object, row.reason) == ("wj-01", "moved to pole 7") and old["azimuth"] == 40
     for wrong in ({"azimuth": 400}, {"position": [29.4, 121.4]}, {"range_m": -1}):
         async with administrator.post(
             "/api/cameras/wj-01/position", json={**wrong, "reason": "because"}, headers=HEADERS

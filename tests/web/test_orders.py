@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -66,7 +67,8 @@ async def test_only_listed_companies_get_orders(sign_in: SignIn, database: Datab
     async with database.reading() as session:
         rows = (await session.scalars(select(AuditRow).where(AuditRow.action == AuditAction.VENDOR_CHANGE))).all()
     assert [r.object for r in rows] == ["天目维护", "Ning Hai", "天目维护"]
-    assert rows[2].data["old"]["contact"] == "老李" and rows[2].data["new"]["contact"] == ""
+    changes: Any = rows[2].data
+    assert changes["old"]["contact"] == "老李" and changes["new"]["contact"] == ""
 
 
 async def test_who_may_change_the_list(sign_in: SignIn) -> None:

@@ -29,8 +29,11 @@ async def session(database: Database, clock: ManualClock) -> AsyncIterator[Async
         yield made
 
 
-async def numbers(session: AsyncSession, **chosen: object) -> list[int]:
-    return [r.id for r in await pages.page(session, **chosen)]  # type: ignore[arg-type]
+async def numbers(
+    session: AsyncSession, *, before: int | None = None, limit: int = 50, actor: str | None = None
+) -> list[int]:
+    found = await pages.page(session, pages.AuditFilter(actor=actor), before=before, limit=limit)
+    return [r.id for r in found.rows]
 
 
 async def test_a_page_continues_before_the_last_row(session: AsyncSession) -> None:
