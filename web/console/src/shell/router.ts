@@ -27,7 +27,7 @@ export const router = createRouter({
       component: () => import("./ShellView.vue"),
       children: [
         { path: "", component: () => import("./HomeView.vue") },
-        { path: "review", component: () => import("@/views/ReviewView.vue"), meta: { permission: "patrol.run" } },
+        { path: "review", component: () => import("@/patrol/ReviewView.vue"), meta: { permission: "patrol.run" } },
         ...pages,
         { path: ":rest(.*)", name: "unknown", component: () => import("./UnknownView.vue") },
       ],
