@@ -5,10 +5,11 @@ import playback from "@/playback/messages.zh-CN.json";
 import shared from "@/shared/messages.zh-CN.json";
 import shell from "@/shell/messages.zh-CN.json";
 import today from "@/today/messages.zh-CN.json";
+import wall from "@/wall/messages.zh-CN.json";
 
 import errors from "./errors.zh-CN.json";
 import terms from "./zh-CN.json";
 
-const messages = { ...terms, errors, orders, patrol, playback, shared, shell, today };
+const messages = { ...terms, errors, orders, patrol, playback, shared, shell, today, wall };
 export type Messages = typeof messages;
 export default messages;

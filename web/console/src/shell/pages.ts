@@ -18,7 +18,7 @@ export interface Page {
 
 export const PAGES: Page[] = [
   { name: "today", path: "/today", permission: "patrol.view", icon: Calendar, label: "nav.today", view: () => import("@/today/TodayView.vue") },
-  { name: "live", path: "/live", permission: "live.view", icon: Monitor, label: "nav.live", view: () => import("@/views/LiveView.vue") },
+  { name: "wall", path: "/wall", permission: "live.view", icon: Monitor, label: "wall.title", tree: true, view: () => import("@/wall/WallView.vue") },
   { name: "playback", path: "/playback", permission: "playback.view", icon: VideoPlay, label: "nav.playback", tree: true, view: () => import("@/playback/PlaybackView.vue") },
   { name: "patrol", path: "/patrol", permission: "patrol.view", icon: View, label: "nav.patrol", view: () => import("@/patrol/PatrolView.vue") },
   { name: "orders", path: "/orders", permission: "patrol.view", icon: Tickets, label: "nav.orders", view: () => import("@/orders/OrdersView.vue") },

@@ -29,6 +29,7 @@ export const router = createRouter({
         { path: "", component: () => import("./HomeView.vue") },
         { path: "review", component: () => import("@/patrol/ReviewView.vue"), meta: { permission: "patrol.run" } },
         ...pages,
+        { path: "live", redirect: (to) => ({ path: "/wall", query: to.query }) }, // addresses of earlier releases
         { path: ":rest(.*)", name: "unknown", component: () => import("./UnknownView.vue") },
       ],
     },

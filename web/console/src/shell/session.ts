@@ -12,6 +12,7 @@ import { useEventStore } from "./events";
 /** Pages in the order in which one of them is the first that an account sees. */
 const HOMES: [Permission, string][] = [
   ["patrol.view", "/today"],
+  ["live.view", "/wall"],
   ["camera.view", "/cameras"],
   ["alert.view", "/m"],
   ["order.own", "/contractor"],

@@ -1,15 +1,23 @@
 /** Live fragmented MP4 over a WebSocket into Media Source Extensions. */
-import { api, socketAddress } from "@/legacyApi";
+import { http, request, socketAddress } from "@/api/client";
 
-interface Announcement {
+/** What the station says of the pictures that follow (nvr.playback.live, nvr.playback.transcode). */
+export interface Announcement {
   codecs: string;
-  width: number;
-  height: number;
+  width?: number;
+  height?: number;
+  /** Seconds of the session's timeline at which the file begins. */
   start: number;
-  wall: number;
+  /** The same moment in seconds since the epoch; absent where pictures are transcoded. */
+  wall?: number;
+  transcoded?: boolean;
+  source_codecs?: string;
+  source_width?: number;
+  source_height?: number;
 }
 
 type Message = { kind: "announce"; facts: Announcement } | { kind: "bytes"; data: ArrayBuffer };
+export type StreamKind = "main" | "sub";
 
 const TARGET_SECONDS = 0.8;
 const FAST = 1.1;
@@ -18,7 +26,15 @@ const KEEP_SECONDS = 20;
 
 const NOBODY = 4410; // the station closed it because nobody answered
 
-export type Trouble = "unsupported" | "closed" | "refused" | "nobody";
+/** unsupported: the browser lacks the codec; broken: the browser gave up decoding; closed: the socket ended. */
+export type Trouble = "unsupported" | "broken" | "closed" | "nobody";
+
+export interface PlayerListener {
+  trouble(what: Trouble): void;
+  announced(facts: Announcement): void;
+  /** A piece of video came. */
+  received(): void;
+}
 
 export class LivePlayer {
   private socket: WebSocket | null = null;
@@ -27,19 +43,21 @@ export class LivePlayer {
   private readonly queue: Message[] = [];
   private readonly address: string;
   private stopped = false;
+  private readonly onVideoError = (): void => this.fail("broken");
 
   constructor(
     private readonly video: HTMLVideoElement,
-    private readonly trouble: (what: Trouble) => void,
+    private readonly listener: PlayerListener,
   ) {
     this.address = URL.createObjectURL(this.source);
     video.src = this.address;
+    video.addEventListener("error", this.onVideoError);
     this.source.addEventListener("sourceopen", () => this.work());
   }
 
-  /** Ask for leave to watch, then open the socket. */
-  async play(camera: string, kind: "main" | "sub", transcode = false): Promise<void> {
-    const { ticket } = await api.post<{ ticket: string }>("/api/live/ticket", { camera, kind, transcode });
+  /** Ask for leave to watch, then open the socket. Throws ApiError. */
+  async play(camera: string, kind: StreamKind, transcode = false): Promise<void> {
+    const { ticket } = await request(() => http.POST("/api/live/ticket", { body: { camera, kind, transcode } }));
     if (this.stopped) return;
     const socket = (this.socket = new WebSocket(socketAddress(`/api/live/${ticket}`)));
     socket.binaryType = "arraybuffer";
@@ -51,40 +69,46 @@ export class LivePlayer {
       );
       this.work();
     };
-    socket.onclose = ({ code }) => {
-      if (!this.stopped) this.trouble(code === NOBODY ? "nobody" : "closed");
-    };
+    socket.onclose = ({ code }) => this.fail(code === NOBODY ? "nobody" : "closed");
   }
 
   stop(): void {
     this.stopped = true;
     this.socket?.close();
+    this.video.removeEventListener("error", this.onVideoError);
     this.video.removeAttribute("src");
     this.video.load();
     URL.revokeObjectURL(this.address);
   }
 
-  private work(): void {
-    if (this.stopped || this.source.readyState !== "open") return;
-    while (this.queue.length > 0 && !this.buffer?.updating) {
-      const message = this.queue.shift()!;
-      if (message.kind === "announce") {
-        if (!this.announce(message.facts)) return;
-      } else if (this.buffer) {
-        this.buffer.appendBuffer(message.data);
-      }
-    }
-    if (this.buffer && !this.buffer.updating) this.keepUp(this.buffer);
+  private fail(what: Trouble): void {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.socket?.close();
+    this.listener.trouble(what);
   }
 
-  private announce(facts: Announcement): boolean {
-    const type = `video/mp4; codecs="${facts.codecs}"`;
-    if (!MediaSource.isTypeSupported(type)) {
-      this.stopped = true;
-      this.socket?.close();
-      this.trouble("unsupported");
-      return false;
+  private work(): void {
+    if (this.stopped || this.source.readyState !== "open") return;
+    try {
+      while (!this.stopped && this.queue.length > 0 && !this.buffer?.updating) this.take(this.queue.shift()!);
+      if (!this.stopped && this.buffer && !this.buffer.updating) this.keepUp(this.buffer);
+    } catch {
+      this.fail("broken"); // the browser closed the buffer after pictures that it could not decode
     }
+  }
+
+  private take(message: Message): void {
+    if (message.kind === "announce") this.announce(message.facts);
+    else if (this.buffer) {
+      this.buffer.appendBuffer(message.data);
+      this.listener.received();
+    }
+  }
+
+  private announce(facts: Announcement): void {
+    const type = `video/mp4; codecs="${facts.codecs}"`;
+    if (!MediaSource.isTypeSupported(type)) return this.fail("unsupported");
     if (!this.buffer) {
       this.buffer = this.source.addSourceBuffer(type);
       this.buffer.addEventListener("updateend", () => this.work());
@@ -92,7 +116,7 @@ export class LivePlayer {
       this.buffer.changeType(type);
     }
     this.buffer.timestampOffset = facts.start; // every file begins at zero
-    return true;
+    this.listener.announced(facts);
   }
 
   /** Stay close to the present: play a little faster, or jump; drop what was shown long ago. */

@@ -1,0 +1,20 @@
+/** What is dropped on a cell: a camera or village of the tree, or another cell. */
+import { CAMERA_DRAG, VILLAGE_DRAG } from "@/shell/treeRows";
+
+import type { CellContent } from "./cells";
+
+export const CELL_DRAG = "application/x-minwang-cell";
+
+export type Dropped = { content: CellContent } | { from: number };
+
+export function dropped(data: DataTransfer | null): Dropped | null {
+  const camera = data?.getData(CAMERA_DRAG);
+  if (camera) return { content: { show: "camera", camera } };
+  const village = data?.getData(VILLAGE_DRAG);
+  if (village) return { content: { show: "village", village } };
+  const cell = data?.getData(CELL_DRAG);
+  return cell ? { from: Number(cell) } : null;
+}
+
+const DRAGGED = [CAMERA_DRAG, VILLAGE_DRAG, CELL_DRAG];
+export const mayDrop = (data: DataTransfer | null): boolean => DRAGGED.some((type) => data?.types.includes(type));
