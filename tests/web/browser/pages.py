@@ -63,3 +63,10 @@ def choose_in_user_menu(page: Page, entry: str) -> None:
     """Choose an entry of the menu under one's own name: language, theme, own-password, sign-out."""
     page.click("[data-test=user-menu]")
     page.click(f"[data-test={entry}]")
+
+
+def pick_camera(page: Page, camera: str) -> None:
+    """Choose a camera in the resource tree, which keeps only the rows in sight in the document."""
+    page.fill("input[data-test=tree-filter]", camera)
+    page.click(f"[data-test=tree] [data-camera={camera}]")
+    page.fill("input[data-test=tree-filter]", "")

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.conftest import ROOT
-from tests.web.browser.pages import begin_duty, choose_in_user_menu, grows, sign_in
+from tests.web.browser.pages import begin_duty, choose_in_user_menu, grows, pick_camera, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -19,12 +19,12 @@ SCREENSHOT = ROOT / "docs" / "console.png"
 
 def test_tree_live_and_language(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
-    page.click("[data-test=nav-live]")
-    expect(page.locator("[data-camera=wj-01]")).to_have_attribute("data-state", "ok")
-    expect(page.locator("[data-camera=wj-02]")).to_have_attribute("data-state", "fault")
-    expect(page.locator("[data-camera=xd-03]")).to_have_attribute("data-state", "offline")
-    assert page.locator("[data-camera]").count() == 40
-    page.click("[data-camera=wj-01]")
+    page.click("[data-test=nav-wall]")
+    expect(page.locator("[data-test=health]")).to_contain_text("/40")
+    for camera, state in (("wj-01", "ok"), ("wj-02", "fault"), ("xd-03", "offline")):
+        page.fill("input[data-test=tree-filter]", camera)
+        expect(page.locator(f"[data-camera={camera}]")).to_have_attribute("data-state", state)
+    pick_camera(page, "wj-01")
     begin_duty(page)  # no live picture without a purpose; the page asks for it once
     assert grows(page, "live")
     expect(page.locator("[data-test=nav-patrol]")).to_have_text("巡检")

@@ -30,7 +30,7 @@ def test_a_contractor_reports_a_repair_with_a_photo(browser: Browser, town: str,
     order.locator("[data-test=own-text]").fill("换了镜头")
     order.locator("[data-test=own-verifying]").click()
     expect(order).to_have_attribute("data-state", "verifying")
-    page.goto(f"{town}/live")
+    page.goto(f"{town}/wall")
     expect(page.locator("[data-test=own-order]").first).to_be_visible()  # the contractor has no other page
     assert page.problems == []  # type: ignore[attr-defined]
     officer = sign_in(browser, town, "video")

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 def test_a_funder_sees_figures_and_no_pictures(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "wangjia")
     expect(page.locator("[data-test=report]")).to_have_count(1)
-    assert page.locator("[data-test=nav-live]").count() == 0
+    assert page.locator("[data-test=nav-wall]").count() == 0
     page.goto(f"{town}/report/wangjia")
     expect(page.locator("h1")).to_contain_text("王家村")
     assert page.locator("img").count() == 0
