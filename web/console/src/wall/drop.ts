@@ -5,6 +5,9 @@ import type { CellContent } from "./cells";
 
 export const CELL_DRAG = "application/x-minwang-cell";
 
+/** A saved view: its cameras as the content of one cell. */
+export const VIEW_DRAG = "application/x-minwang-view";
+
 export type Dropped = { content: CellContent } | { from: number };
 
 export function dropped(data: DataTransfer | null): Dropped | null {
@@ -12,9 +15,11 @@ export function dropped(data: DataTransfer | null): Dropped | null {
   if (camera) return { content: { show: "camera", camera } };
   const village = data?.getData(VILLAGE_DRAG);
   if (village) return { content: { show: "village", village } };
+  const view = data?.getData(VIEW_DRAG);
+  if (view) return { content: JSON.parse(view) as CellContent };
   const cell = data?.getData(CELL_DRAG);
   return cell ? { from: Number(cell) } : null;
 }
 
-const DRAGGED = [CAMERA_DRAG, VILLAGE_DRAG, CELL_DRAG];
+const DRAGGED = [CAMERA_DRAG, VILLAGE_DRAG, VIEW_DRAG, CELL_DRAG];
 export const mayDrop = (data: DataTransfer | null): boolean => DRAGGED.some((type) => data?.types.includes(type));

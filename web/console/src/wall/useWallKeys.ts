@@ -13,6 +13,8 @@ export interface CellActions {
   /** Put the keyboard's focus on the selected cell. */
   focus(): void;
   camera(): string;
+  snapshot(): void;
+  fault: ((camera: string) => void) | null;
   sighting: ((camera: string) => void) | null;
 }
 
@@ -51,10 +53,12 @@ export function useWallKeys(wall: ReturnType<typeof useWall>, actions: CellActio
     { key: "enter", label: () => t("wall.enlarge"), run: () => actions.enlarge(wall.selected.value) },
     { key: "escape", label: () => t("wall.restore"), run: () => wall.big.value !== null && actions.enlarge(wall.big.value) },
     { key: " ", label: () => t("wall.freeze"), run: actions.freeze },
+    { key: "s", label: () => t("wall.snapshot"), run: actions.snapshot },
     { key: "p", label: () => t("wall.replay"), run: actions.replay },
     { key: "delete", label: () => t("wall.clear"), run: () => wall.put(wall.selected.value, { show: "nothing" }) },
   ];
-  const { sighting } = actions;
+  const { sighting, fault } = actions;
+  if (fault) shortcuts.push({ key: "f", label: () => t("wall.fault"), run: withCamera(fault) });
   if (sighting) shortcuts.push({ key: "a", label: () => t("wall.sighting"), run: withCamera(sighting) });
   useShortcuts(() => t("wall.title"), shortcuts);
 }

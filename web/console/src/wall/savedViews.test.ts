@@ -1,0 +1,21 @@
+import { describe, expect, it } from "vitest";
+
+import type { CellContent } from "./cells";
+import { fromBody, savedLayout, toBody, tourOf } from "./savedViews";
+
+describe("saved views", () => {
+  it("come back as they were saved", () => {
+    const cells: CellContent[] = [{ show: "camera", camera: "wj-01" }, { show: "village", village: "wj" }, { show: "tour", cameras: ["a", "b"] }, { show: "alerts" }, { show: "nothing" }];
+    expect(cells.map(toBody).map(fromBody)).toEqual(cells);
+    expect(fromBody({ show: "camera" })).toEqual({ show: "nothing" }); // what the account may not see
+  });
+
+  it("are of an even division", () => {
+    expect([savedLayout("9"), savedLayout("1+5")]).toEqual([9, null]);
+  });
+
+  it("become a tour in one cell", () => {
+    expect(tourOf({ cells: [{ show: "camera", camera: "a" }, { show: "tour", cameras: ["b", "a"] }] })).toEqual({ show: "tour", cameras: ["a", "b"] });
+    expect(tourOf({ cells: [{ show: "alerts" }] })).toEqual({ show: "nothing" });
+  });
+});
