@@ -105,14 +105,16 @@ async def test_the_confirm_button_states_the_consequence(database: Database, sig
         await page.fill("[name=name]", "administrator-all")
         await page.fill("[name=password]", PASSWORD)
         await page.click("button[type=submit]")
-        await page.click("[data-test=nav-cameras]")
+        await page.wait_for_selector("[data-test=top-bar]")
         if language == "en":
+            await page.click("[data-test=user-menu]")
             await page.click("[data-test=language]")
+        await page.goto(str(client.make_url("/cameras?tab=findings")))
         for camera, address, says in (
             ("wj-01", "127.0.9.50:8899", "records it into the same file" if language == "en" else "录像仍记入同一点位"),
             ("wj-02", "127.0.1.60:8899", "the address stays as it is" if language == "en" else "地址不变"),
         ):
-            line = page.locator("[data-test=finding][data-kind=moved]", has_text=camera)
+            line = page.locator("tr", has_text=camera).filter(has=page.locator("[data-kind=moved]"))
             await line.locator("[data-test=confirm-move]").click()
             dialog = page.locator("[data-test=move-dialog]")
             await expect(dialog).to_contain_text(address)

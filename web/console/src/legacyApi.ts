@@ -391,68 +391,6 @@ export interface AuditPage {
   sealed_at: string | null;
 }
 
-export interface WorkView {
-  kind: string;
-  done: number;
-  total: number;
-  failed: number;
-  running: boolean;
-}
-
-export interface CandidateView {
-  id: string;
-  name: string;
-  village: string;
-  address: string | null;
-  make: string;
-  /** One letter a check, in the order of `items`: o ok, x failed, . to do. */
-  marks: string;
-  failed: Record<string, string>;
-  missing: string[];
-  proposed_by: string | null;
-  proposed_at: string | null;
-  picture_by: string | null;
-  accepted_at: string | null;
-  accepted_by: string[];
-}
-
-export interface DeviceView {
-  address: string;
-  name: string;
-  hardware: string;
-  village: string | null;
-  verdict: string;
-  camera: string | null;
-  first_seen: string;
-  last_seen: string;
-}
-
-export interface OnboardingView {
-  items: string[];
-  work: WorkView;
-  cameras: CandidateView[];
-  devices: DeviceView[];
-}
-
-export interface FindingView {
-  id: number;
-  kind: string;
-  camera: string | null;
-  address: string;
-  village: string | null;
-  detail: Record<string, unknown>;
-  opened_at: string;
-}
-
-export interface ChangeView {
-  id: number;
-  at: string;
-  actor: string;
-  field: string;
-  old: unknown;
-  new: unknown;
-}
-
 const SESSION_ENDS = ["idle", "too_old", "revoked"];
 
 let shutOut: (refusal: ApiError) => void = () => undefined;

@@ -1,4 +1,5 @@
 /** All texts in English. */
+import cameras from "@/cameras/messages.en.json";
 import orders from "@/orders/messages.en.json";
 import patrol from "@/patrol/messages.en.json";
 import playback from "@/playback/messages.en.json";
@@ -11,5 +12,5 @@ import terms from "./en.json";
 import errors from "./errors.en.json";
 import type { Messages } from "./messages";
 
-const messages: Messages = { ...terms, errors, orders, patrol, playback, shared, shell, today, wall };
+const messages: Messages = { ...terms, cameras, errors, orders, patrol, playback, shared, shell, today, wall };
 export default messages;

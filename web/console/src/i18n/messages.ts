@@ -1,4 +1,5 @@
 /** All texts in Chinese, the console's first language; their shape is what other languages must have. */
+import cameras from "@/cameras/messages.zh-CN.json";
 import orders from "@/orders/messages.zh-CN.json";
 import patrol from "@/patrol/messages.zh-CN.json";
 import playback from "@/playback/messages.zh-CN.json";
@@ -10,6 +11,6 @@ import wall from "@/wall/messages.zh-CN.json";
 import errors from "./errors.zh-CN.json";
 import terms from "./zh-CN.json";
 
-const messages = { ...terms, errors, orders, patrol, playback, shared, shell, today, wall };
+const messages = { ...terms, cameras, errors, orders, patrol, playback, shared, shell, today, wall };
 export type Messages = typeof messages;
 export default messages;

@@ -28,6 +28,7 @@ export const router = createRouter({
       children: [
         { path: "", component: () => import("./HomeView.vue") },
         { path: "review", component: () => import("@/patrol/ReviewView.vue"), meta: { permission: "patrol.run" } },
+        { path: "cameras/:camera", component: () => import("@/cameras/CameraPage.vue"), meta: { permission: "camera.view" } },
         ...pages,
         { path: "live", redirect: (to) => ({ path: "/wall", query: to.query }) }, // addresses of earlier releases
         { path: ":rest(.*)", name: "unknown", component: () => import("./UnknownView.vue") },
