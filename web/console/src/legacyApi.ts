@@ -19,16 +19,6 @@ export interface Me {
   ask_after_seconds: number;
 }
 
-export interface AccountView {
-  name: string;
-  display_name: string;
-  role: string;
-  villages: string[] | null;
-  vendor: string;
-  disabled: boolean;
-  must_change: boolean;
-}
-
 export interface StreamView {
   id: string;
   kind: "main" | "sub";
@@ -364,31 +354,6 @@ export interface AlertView {
   answer: string | null;
   note: string;
   has_picture: boolean;
-}
-
-export interface AuditEntry {
-  id: number;
-  at: string;
-  actor: string;
-  action: string;
-  object: string;
-  reason: string;
-  client: string;
-  village: string;
-  details: Record<string, unknown>;
-}
-
-export interface AuditPage {
-  rows: AuditEntry[];
-  next: number | null;
-  broken_at: number | null;
-  problem: string;
-  verified: number;
-  complete: boolean;
-  unkeyed: number;
-  unverifiable: number;
-  doubted: number;
-  sealed_at: string | null;
 }
 
 const SESSION_ENDS = ["idle", "too_old", "revoked"];

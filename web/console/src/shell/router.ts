@@ -1,5 +1,6 @@
 import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
 
+import { TABS } from "@/admin/tabs";
 import { showError } from "@/shared/messages";
 
 import { PAGES } from "./pages";
@@ -7,28 +8,32 @@ import { useSession } from "./session";
 
 declare module "vue-router" {
   interface RouteMeta {
-    permission?: string;
+    /** One of these suffices. */
+    permissions?: readonly string[];
     /** The resource tree stands beside the page. */
     tree?: boolean;
   }
 }
 
-const pages: RouteRecordRaw[] = PAGES.map(({ name, path, permission, tree, view }) => ({ path: path.slice(1), name, component: view as never, meta: { permission, tree } }));
+const pages: RouteRecordRaw[] = PAGES.map(({ name, path, permissions, tree, view }) => ({ path: path.slice(1), name, component: view as never, meta: { permissions, tree } }));
 
 export const router = createRouter({
   history: createWebHistory(),
   routes: [
     { path: "/password", component: () => import("./PasswordView.vue") },
     { path: "/login", component: () => import("./LoginView.vue") },
-    { path: "/m", component: () => import("@/views/MobileView.vue"), meta: { permission: "alert.view" } },
-    { path: "/contractor", component: () => import("@/views/ContractorView.vue"), meta: { permission: "order.own" } },
+    { path: "/m", component: () => import("@/views/MobileView.vue"), meta: { permissions: ["alert.view"] } },
+    { path: "/contractor", component: () => import("@/views/ContractorView.vue"), meta: { permissions: ["order.own"] } },
     {
       path: "/",
       component: () => import("./ShellView.vue"),
       children: [
         { path: "", component: () => import("./HomeView.vue") },
-        { path: "review", component: () => import("@/patrol/ReviewView.vue"), meta: { permission: "patrol.run" } },
-        { path: "cameras/:camera", component: () => import("@/cameras/CameraPage.vue"), meta: { permission: "camera.view" } },
+        { path: "review", component: () => import("@/patrol/ReviewView.vue"), meta: { permissions: ["patrol.run"] } },
+        { path: "cameras/:camera", component: () => import("@/cameras/CameraPage.vue"), meta: { permissions: ["camera.view"] } },
+        { path: "admin/:part", component: () => import("@/admin/AdminView.vue"), meta: { permissions: Object.values(TABS) } },
+        { path: "accounts", redirect: "/admin/users" },
+        { path: "audit", redirect: "/admin/audit" },
         ...pages,
         { path: "live", redirect: (to) => ({ path: "/wall", query: to.query }) }, // addresses of earlier releases
         { path: ":rest(.*)", name: "unknown", component: () => import("./UnknownView.vue") },
@@ -42,7 +47,7 @@ router.beforeEach(async (to) => {
   const session = useSession();
   if (!(await session.load())) return { path: "/login", query: { next: to.fullPath } };
   if (session.me?.must_change && to.path !== "/password") return "/password";
-  if (to.meta.permission && !session.may(to.meta.permission)) return session.home();
+  if (to.meta.permissions && !to.meta.permissions.some(session.may)) return session.home();
   return true;
 });
 

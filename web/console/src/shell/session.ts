@@ -17,7 +17,7 @@ const HOMES: [Permission, string][] = [
   ["alert.view", "/m"],
   ["order.own", "/contractor"],
   ["report.view", "/reports"],
-  ["audit.view", "/audit"],
+  ["audit.view", "/admin/audit"],
 ];
 
 /** Who is signed in, and what they may do. The server decides again on every request. */

@@ -1,0 +1,25 @@
+/** What the audit trail can be filtered by. A test compares the actions with the API's enumeration. */
+import type { AuditAction, AuditView } from "@/api/schema";
+
+export const VIEWS: AuditView[] = ["viewing", "off_hours", "exports", "failed_sign_ins", "permissions", "configuration", "decisions"];
+export const ACTIONS: AuditAction[] = [
+  "acceptance.view", "alert.ack", "alert.answer", "alert.dispatch", "alert.list", "alert.raise", "alert.recall",
+  "alert.reject", "alert.view", "archive.repair", "audit.export", "audit.key", "audit.seal", "bookmark.add",
+  "bookmark.delete", "camera.accept", "camera.acceptance", "camera.acceptance_propose", "camera.account",
+  "camera.adopt", "camera.configure", "camera.edit", "camera.move", "camera.replace", "camera.restore",
+  "camera.retire", "camera.sign", "cameras.expect", "cameras.identify", "cameras.onboarding.survey",
+  "candidate.list", "case.close", "case.open", "credential.set", "events.open", "fault.list", "fault.picture",
+  "fault.reference", "fault.report", "fault.verdict", "finding.accept", "footage.export", "hold.add",
+  "hold.case_closed", "hold.follow", "hold.release", "hold.review", "inventory.apply", "inventory.export",
+  "lanes.view", "live.close", "live.open", "maintenance.begin", "maintenance.end", "order.cost", "order.create",
+  "order.move", "order.photo", "order.photo_view", "order.still", "patrol.ask", "patrol.sign", "patrol.supplement",
+  "pictures.drop", "playback.close", "playback.open", "ptz.preset", "ptz.take", "register.view", "report.view",
+  "retention.confirm", "retention.ntp", "retention.returned", "retention.suspended", "retention.time",
+  "review.draw", "review.verdict", "search.count", "search.query.co_occurrence", "search.query.motion_search",
+  "search.query.similar", "search.run", "session.close", "session.end", "session.open", "session.purpose",
+  "session.refused", "shift.note", "shift.take_over", "shift.view", "sighting.judge", "sighting.view",
+  "sightings.drop", "sightings.unmatched", "snapshot.save", "snapshot.view", "station.bundle", "strip.view",
+  "thumbnail.view", "time_lapse.open", "user.change", "user.create", "user.password", "user.password_refused",
+  "user.reset", "user.unlock", "vendor.change", "wall_view.change", "wall_view.create", "wall_view.delete",
+  "watch.approve", "watch.end", "watch.list", "watch.look_back", "watch.propose", "watch.refuse", "watch.renew",
+];
