@@ -79,6 +79,7 @@ CONSOLE_PATHS = (
     "/patrol",
     "/search",
     "/watch",
+    "/cases",
     "/holds",
     "/reports",
     "/cameras",

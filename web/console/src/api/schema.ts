@@ -4465,10 +4465,7 @@ export interface components {
              * Area
              * @description Polygon in the picture, 0…1: where it stood
              */
-            area: [
-                number,
-                number
-            ][];
+            area: number[][];
             /** Attributes */
             attributes: string[];
             /**
@@ -4508,10 +4505,7 @@ export interface components {
              * Map Area
              * @description Polygon on the map: lon, lat; cameras in it
              */
-            map_area: [
-                number,
-                number
-            ][];
+            map_area: number[][];
             /**
              * Max Height
              * @default 1
@@ -4585,10 +4579,7 @@ export interface components {
              * Area
              * @description Polygon in the picture, 0…1: where it stood
              */
-            area?: [
-                number,
-                number
-            ][];
+            area?: number[][];
             /** Attributes */
             attributes?: string[];
             /**
@@ -4628,10 +4619,7 @@ export interface components {
              * Map Area
              * @description Polygon on the map: lon, lat; cameras in it
              */
-            map_area?: [
-                number,
-                number
-            ][];
+            map_area?: number[][];
             /**
              * Max Height
              * @default 1
@@ -4953,10 +4941,7 @@ export interface components {
              * @description Of a known camera: field → (registry, list)
              */
             differences: {
-                [key: string]: [
-                    string,
-                    string
-                ];
+                [key: string]: string[];
             };
             /** Line */
             line: number;
@@ -5219,12 +5204,7 @@ export interface components {
              * Bounds
              * @description West, south, east, north in degrees (WGS 84)
              */
-            bounds: [
-                number,
-                number,
-                number,
-                number
-            ] | null;
+            bounds: number[] | null;
             /** Bytes */
             bytes: number;
             /**
@@ -5332,10 +5312,7 @@ export interface components {
              * @description Village code to polygon, lon and lat
              */
             boundaries: {
-                [key: string]: [
-                    number,
-                    number
-                ][];
+                [key: string]: number[][];
             };
             /** Cameras */
             cameras: components["schemas"]["PlaceView"][];
@@ -5421,10 +5398,7 @@ export interface components {
              * Area
              * @description Polygon, 0…1; empty: everywhere
              */
-            area?: [
-                number,
-                number
-            ][];
+            area?: number[][];
             /** Camera */
             camera: string;
             /**
@@ -5476,12 +5450,7 @@ export interface components {
         /** MovedView */
         MovedView: {
             /** Box */
-            box: [
-                number,
-                number,
-                number,
-                number
-            ];
+            box: number[];
             /**
              * End
              * Format: date-time
@@ -6118,10 +6087,7 @@ export interface components {
             /** Name */
             name: string;
             /** Position */
-            position: [
-                number,
-                number
-            ] | null;
+            position: number[] | null;
             /** Village */
             village: string;
         };
@@ -6198,10 +6164,7 @@ export interface components {
              * @description Longitude and latitude (WGS 84)
              * @default null
              */
-            position?: [
-                number,
-                number
-            ] | null;
+            position?: number[] | null;
             /**
              * Range M
              * @default null
@@ -6221,10 +6184,7 @@ export interface components {
             /** Height M */
             height_m: number | null;
             /** Position */
-            position: [
-                number,
-                number
-            ] | null;
+            position: number[] | null;
             /** Range M */
             range_m: number | null;
         };
@@ -6642,10 +6602,7 @@ export interface components {
              * Area
              * @description Polygon in the picture, 0…1: where it stood
              */
-            area?: [
-                number,
-                number
-            ][];
+            area?: number[][];
             /** Attributes */
             attributes?: string[];
             /**
@@ -6690,10 +6647,7 @@ export interface components {
              * Map Area
              * @description Polygon on the map: lon, lat; cameras in it
              */
-            map_area?: [
-                number,
-                number
-            ][];
+            map_area?: number[][];
             /**
              * Max Height
              * @default 1
@@ -6890,12 +6844,7 @@ export interface components {
              */
             best_at: string;
             /** Box */
-            box: [
-                number,
-                number,
-                number,
-                number
-            ];
+            box: number[];
             /** Camera */
             camera: string;
             /** Cls */
@@ -7014,12 +6963,7 @@ export interface components {
              */
             best_at: string;
             /** Box */
-            box: [
-                number,
-                number,
-                number,
-                number
-            ];
+            box: number[];
             /** Camera */
             camera: string;
             /** Cls */
@@ -7123,12 +7067,7 @@ export interface components {
              * Box
              * @default null
              */
-            box?: [
-                number,
-                number,
-                number,
-                number
-            ] | null;
+            box?: number[] | null;
             /**
              * By Travel
              * @description List sightings last that are too far away to be reached in the time

@@ -1,18 +1,22 @@
 /** All texts in Chinese, the console's first language; their shape is what other languages must have. */
 import admin from "@/admin/messages.zh-CN.json";
 import cameras from "@/cameras/messages.zh-CN.json";
+import holds from "@/cases/holds.zh-CN.json";
+import cases from "@/cases/messages.zh-CN.json";
 import orders from "@/orders/messages.zh-CN.json";
 import patrol from "@/patrol/messages.zh-CN.json";
 import playback from "@/playback/messages.zh-CN.json";
 import reports from "@/reports/messages.zh-CN.json";
+import search from "@/search/messages.zh-CN.json";
 import shared from "@/shared/messages.zh-CN.json";
 import shell from "@/shell/messages.zh-CN.json";
 import today from "@/today/messages.zh-CN.json";
 import wall from "@/wall/messages.zh-CN.json";
+import watch from "@/watch/messages.zh-CN.json";
 
 import errors from "./errors.zh-CN.json";
 import terms from "./zh-CN.json";
 
-const messages = { ...terms, admin, cameras, errors, orders, patrol, playback, reports, shared, shell, today, wall };
+const messages = { ...terms, admin, cameras, cases, errors, holds, orders, patrol, playback, reports, search, shared, shell, today, wall, watch };
 export type Messages = typeof messages;
 export default messages;

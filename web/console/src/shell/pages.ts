@@ -24,13 +24,14 @@ export const PAGES: Page[] = [
   { name: "playback", path: "/playback", permissions: ["playback.view"], icon: VideoPlay, label: "nav.playback", tree: true, view: () => import("@/playback/PlaybackView.vue") },
   { name: "patrol", path: "/patrol", permissions: ["patrol.view"], icon: View, label: "nav.patrol", view: () => import("@/patrol/PatrolView.vue") },
   { name: "orders", path: "/orders", permissions: ["patrol.view"], icon: Tickets, label: "nav.orders", view: () => import("@/orders/OrdersView.vue") },
-  { name: "search", path: "/search", permissions: ["search"], icon: Search, label: "nav.search", view: () => import("@/views/SearchView.vue") },
-  { name: "watch", path: "/watch", permissions: ["case.view"], icon: Warning, label: "nav.watch", view: () => import("@/views/WatchView.vue") },
-  { name: "holds", path: "/holds", permissions: ["case.view"], icon: Lock, label: "nav.holds", view: () => import("@/views/HoldsView.vue") },
+  { name: "search", path: "/search", permissions: ["search"], icon: Search, label: "nav.search", view: () => import("@/search/SearchView.vue") },
+  { name: "watch", path: "/watch", permissions: ["case.view"], icon: Warning, label: "nav.watch", view: () => import("@/watch/WatchView.vue") },
+  { name: "cases", path: "/cases", permissions: ["case.view"], icon: FolderOpened, label: "nav.cases", view: () => import("@/cases/CasesView.vue") },
+  { name: "holds", path: "/holds", permissions: ["case.view"], icon: Lock, label: "nav.holds", view: () => import("@/cases/HoldsView.vue") },
   { name: "cameras", path: "/cameras", permissions: ["camera.view"], icon: VideoCamera, label: "nav.cameras", view: () => import("@/cameras/CamerasView.vue") },
   { name: "reports", path: "/reports", permissions: ["report.view"], icon: DataAnalysis, label: "nav.reports", view: () => import("@/reports/ReportsView.vue") },
   { name: "admin", path: "/admin", permissions: Object.values(TABS), icon: SetUp, label: "nav.admin", view: () => import("@/admin/AdminView.vue") },
 ];
 
 /** Icons for pages to come, so that the rail keeps one style. */
-export const ICONS = { map: Location, cases: FolderOpened, password: Key };
+export const ICONS = { map: Location, password: Key };

@@ -1,0 +1,47 @@
+/** Alerts, subjects of the watch list and cases, kept by events. */
+import { computed } from "vue";
+
+import { http, request } from "@/api/client";
+import { useFetch } from "@/api/requests";
+import type { CaseView, SubjectView } from "@/api/schema";
+import { t, term } from "@/shared/i18n";
+import { useRefreshOn } from "@/shell/events";
+import { useResources } from "@/shell/resources";
+
+const MOST_ALERTS = 100;
+/** An alert in these states is its own ground to look at its picture; afterwards a purpose is. */
+const RUNNING = ["new", "dispatched", "acked"];
+const FIRST = ["proposed", "active", "expired"];
+
+export const isRunning = (state: string): boolean => RUNNING.includes(state);
+
+/** What waits for a decision first, then who is looked for, then what is over; the newest first within. */
+export function inOrder(subjects: SubjectView[]): SubjectView[] {
+  const rank = (s: SubjectView): number => (FIRST.includes(s.state) ? FIRST.indexOf(s.state) : FIRST.length);
+  return [...subjects].sort((a, b) => rank(a) - rank(b) || b.id - a.id);
+}
+
+export const featuresOf = (s: { cls: string; upper: string | null; lower: string | null }): string =>
+  [term("cls", s.cls), s.upper && t("watch.upper", { colour: term("colour", s.upper) }), s.lower && t("watch.lower", { colour: term("colour", s.lower) })].filter(Boolean).join(" · ");
+
+export function scopeOf(s: SubjectView): string {
+  const resources = useResources();
+  return s.villages === null ? t("watch.wholeTown") : s.villages.map((v) => resources.villageNames.get(v) ?? v).join(t("watch.comma"));
+}
+
+export function useCases() {
+  const fetched = useFetch(["cases"], () => request(() => http.GET("/api/cases")));
+  useRefreshOn(["case."], () => void fetched.reload());
+  const open = computed(() => (fetched.data.value ?? []).filter((c) => !c.closed_at));
+  const byId = computed(() => new Map<number | null, CaseView>((fetched.data.value ?? []).map((c) => [c.id, c])));
+  return { fetched, open, byId };
+}
+
+export function useWatch() {
+  const subjects = useFetch(["watch"], () => request(() => http.GET("/api/watch")));
+  const alerts = useFetch(["alerts"], () => request(() => http.GET("/api/alerts", { params: { query: { limit: MOST_ALERTS } } })));
+  useRefreshOn(["watch."], () => void subjects.reload());
+  useRefreshOn(["alert."], () => void alerts.reload());
+  const ordered = computed(() => inOrder(subjects.data.value ?? []));
+  return { subjects, alerts, ordered };
+}
