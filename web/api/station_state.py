@@ -71,7 +71,9 @@ class ShortfallView(BaseModel):
 
 
 class QueueView(BaseModel):
-    index_behind_seconds: float = Field(description="Of the stream that search lags behind most")
+    index_behind_seconds: float | None = Field(
+        description="Of the stream that search lags behind most; null: nobody knows, nothing is analysed"
+    )
     index_skipped_seconds: int
     index_quarantined: int
     events_position: int

@@ -6298,9 +6298,9 @@ export interface components {
             events_position: number;
             /**
              * Index Behind Seconds
-             * @description Of the stream that search lags behind most
+             * @description Of the stream that search lags behind most; null: nobody knows, nothing is analysed
              */
-            index_behind_seconds: number;
+            index_behind_seconds: number | null;
             /** Index Quarantined */
             index_quarantined: number;
             /** Index Skipped Seconds */
