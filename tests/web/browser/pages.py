@@ -23,6 +23,7 @@ def sign_in(browser: Browser, town: str, name: str, width: int = 1440, height: i
     page.fill("[name=name]", name)
     page.fill("[name=password]", "minwang-demo")
     page.click("button[type=submit]")
+    page.wait_for_url(lambda url: "/login" not in url)  # going elsewhere before would abort the sign-in
     return page
 
 

@@ -16,9 +16,9 @@ def test_patrol_shows_each_fault_with_its_picture(browser: Browser, town: str) -
     page = sign_in(browser, town, "video")
     page.click("[data-test=nav-patrol]")
     for camera, family in (("wj-02", "black"), ("yj-02", "frozen"), ("xd-03", "unreachable")):
-        fault = page.locator(f"[data-test=fault][data-camera={camera}]")
-        expect(fault).to_have_attribute("data-family", family, timeout=60_000)  # a round of the demo takes 15 s
-    page.click("[data-test=fault][data-camera=wj-02]")
+        fault = page.locator(f"[data-test=fault][data-camera={camera}][data-family={family}]")
+        expect(fault).to_be_visible(timeout=60_000)  # a round of the demo takes 15 s
+    page.click("[data-test=fault][data-camera=wj-02][data-family=black]")
     page.click("[data-test=fault-purpose]")  # no picture without a purpose
     page.fill("[name=purpose]", "巡检")
     page.click("[data-test=purpose-save]")
@@ -32,7 +32,7 @@ def test_patrol_shows_each_fault_with_its_picture(browser: Browser, town: str) -
 def test_a_fault_becomes_an_order_and_the_day_is_signed(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
     page.click("[data-test=nav-patrol]")
-    page.click("[data-test=fault][data-camera=wj-02]")
+    page.click("[data-test=fault][data-camera=wj-02][data-family=black]")
     page.keyboard.press("3")
     expect(page.get_by_text(re.compile("已建 1 张工单"))).to_be_visible()
     page.click("[data-test=register]")  # only who has the register before him can sign it

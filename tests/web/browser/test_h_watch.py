@@ -28,7 +28,7 @@ def test_an_alert_is_taken_and_answered_on_a_phone(browser: Browser, town: str) 
     phone.click("[data-test=caught]")
     expect(console.locator("[data-test=alert][data-state=answered]").first).to_contain_text("抓获")
     auditor = sign_in(browser, town, "auditor")
-    expect(auditor.get_by_text("alert.answer")).to_be_visible()
+    expect(auditor.get_by_text("反馈预警").first).to_be_visible()
     expect(auditor.get_by_text(re.compile("条记录完整|记录链完整"))).to_be_visible()
 
 

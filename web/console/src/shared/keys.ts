@@ -33,13 +33,18 @@ export function nameOf(event: KeyboardEvent): string {
   return `${event.ctrlKey || event.metaKey ? "ctrl+" : ""}${event.altKey ? "alt+" : ""}${shifted ? "shift+" : ""}${name}`;
 }
 
+/** Whether a dialog is in front of the page. Closed ones stay in the document, without a box. */
+function dialogIsOpen(): boolean {
+  return [...document.querySelectorAll(".el-overlay-dialog, [aria-modal=true]")].some((dialog) => dialog.getClientRects().length > 0);
+}
+
 /** Run the shortcut of a pressed key, unless something else has a better claim to it. */
 export function handleKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing) return;
   const target = event.target instanceof Element ? event.target : null;
   const typing = target?.closest(FIELDS) !== null && target !== null;
   const presses = (event.key === "Enter" || event.key === " ") && target !== null && target.closest(BUTTONS) !== null;
-  const behindDialog = document.querySelector(".el-overlay-dialog, [aria-modal=true]") !== null;
+  const behindDialog = dialogIsOpen();
   const name = nameOf(event);
   for (const { shortcuts } of shortcutGroups()) {
     const found = shortcuts.find((s) => s.key === name);
