@@ -28,7 +28,8 @@ def copy_day(source: SightingStore, target: SightingStore, day: str) -> int:
             count = 0
             rows_of_day = source.whole_day(one, day)
             for batch in rows_of_day.partitions(BATCH_ROWS):
-                other.execute(sa.insert(SIGHTING), [r._asdict() for r in batch])
+                # By the keys of the columns: the stored name of one differs (`looks`, rows.py).
+                other.execute(sa.insert(SIGHTING), [dict(zip(SIGHTING.c.keys(), r, strict=True)) for r in batch])
                 count += len(batch)
             _compare(source.whole_day(one, day), target.whole_day(other, day), day)
     return count

@@ -311,8 +311,10 @@ def test_files_outside_the_data_folder_are_not_served(tmp_path: Path) -> None:
 
 
 async def test_every_console_page_has_a_path(sign_in: SignIn) -> None:
-    text = await asyncio.to_thread((ROOT / "web/console/src/router.ts").read_text)
-    pages = {p if p.startswith("/") else f"/{p}" for p in re.findall(r'path: "([\w/]*)"', text)}
-    assert pages == set(CONSOLE_PATHS)
+    shell = ROOT / "web/console/src/shell"
+    text = "".join([await asyncio.to_thread((shell / name).read_text) for name in ("router.ts", "pages.ts")])
+    pages = {p if p.startswith("/") else f"/{p}" for p in re.findall(r'path: "([\w/:]*)"', text)}
+    known = {re.sub(r"{(\w+)}", r":\1", p) for p in CONSOLE_PATHS}
+    assert pages == known
     client = await sign_in(None)
     assert {(await client.get(p)).status for p in pages} == {200}

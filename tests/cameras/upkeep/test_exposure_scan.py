@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -22,7 +23,6 @@ from sqlalchemy import delete
 
 from cameras.records import CameraProfile, Point
 from cameras.registry import findings
-from cameras.states import FindingKind
 from cameras.tables import Camera, CameraChange, Credential, Policy
 from cameras.upkeep import reminders
 from cameras.upkeep.config_compliance import SettingState, masks_cover
@@ -208,11 +208,12 @@ async def test_a_camera_that_accepts_no_account_does_not_block_the_others(
 
 async def test_every_finding_has_its_word(village: VirtualVillage) -> None:
     for language in ("zh-CN", "en"):
-        text = await asyncio.to_thread((ROOT / f"web/console/src/i18n/{language}.json").read_text)
-        words = json.loads(text)["cameras"]["kind"]
+        text = await asyncio.to_thread((ROOT / f"web/console/src/cameras/messages.{language}.json").read_text)
+        words = json.loads(text)["kind"]
         assert set(words) == set(findings.KINDS)
+    other_release: Any = "a_kind_of_another_release"
     async with village.database.session() as session:
         with pytest.raises(ValueError, match="kinds of findings"):
             await findings.open_or_update(
-                session, SystemClock().now(), FindingKind.UNKNOWN_DEVICE, findings.FindingSubject(None, "a", None)
+                session, SystemClock().now(), other_release, findings.FindingSubject(None, "a", None)
             )

@@ -185,7 +185,7 @@ async def test_a_caller_that_is_cancelled_costs_no_process(make: Callable[..., D
     pool = make(1)
     process = await pool.run(me)
     job = asyncio.ensure_future(pool.run(work_marked, 0.3, tmp_path / "began"))
-    await eventually((tmp_path / "began").exists)
+    await eventually(lambda: asyncio.to_thread((tmp_path / "began").exists))
     job.cancel()
     assert await pool.run(me) == process
 
@@ -194,7 +194,7 @@ async def test_closing_ends_every_process(make: Callable[..., DecodePool], tmp_p
     pool = make(2)
     await asyncio.gather(pool.run(work, 0.1, 0), pool.run(work, 0.1, 0))
     job = asyncio.ensure_future(pool.run(hang_marked, tmp_path / "began"))
-    await eventually((tmp_path / "began").exists)
+    await eventually(lambda: asyncio.to_thread((tmp_path / "began").exists))
     processes = pool.processes()
     assert len(processes) == 2
     await asyncio.wait_for(pool.close(), 15)

@@ -227,7 +227,7 @@ async def test_a_camera_s_event_opens_the_gate(
         trigger = recorder.trigger
         monkeypatch.setattr(recorder, "trigger", lambda c, until_us: (triggered.append(c), trigger(c, until_us)))
         async with database.session() as session:
-            events.append(session, clock.now(), EventKind.CAMERA_TAMPER, camera="cam")
+            events.append(session, clock.now(), EventKind.CAMERA_IDENTIFIED, camera="cam")
             events.append(session, clock.now(), EventKind.CAMERA_MOTION, camera="other")
         await eventually(lambda: triggered == ["other"])
         assert state.sink.segments_made == 0
