@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
@@ -28,8 +29,11 @@ from station.demo import town
 from station.demo.accounts import ACCOUNTS, PASSWORD, create_accounts
 from station.demo.inventory import DemoTown
 from station.demo.progress import DemoProgress
+from station.demo.yesterday import Yesterday
 from station.runtime import open_vault_of_station
 from station.supervision.supervisor import Supervisor
+
+INVENTORY_AGE = timedelta(days=8)  # the registry was filled so long before the demo
 
 
 class DemoStory:
@@ -49,6 +53,7 @@ class DemoStory:
         self._password = camera_password
         self._progress = progress
         self._clock = SystemClock()
+        self._zone = ZoneInfo(settings.station.timezone)
         self._position = 0  # of the last event before the demo
         self.began = self._clock.now()
         self.discovered = 0  # expected cameras that answered
@@ -74,9 +79,11 @@ class DemoStory:
         now = self._clock.now()
         vault = await open_vault_of_station(self._settings, self._database)
         async with self._database.session() as session:
-            await registry.apply(session, self._town.inventory, now, "demo")
+            await registry.apply(session, self._town.inventory, now - INVENTORY_AGE, "demo")
             await registry.set_password(session, vault, "village", self._password, now, "demo")
         await create_accounts(self._database, self._clock)
+        await Yesterday(self._settings, self._database, self._town, self._zone, now).write()
+        self._progress.report("the day before the demo is written: rounds, orders, a signed register, a closed case")
         await self._open_case(now)
         villages, cameras = len(self._town.inventory.villages), len(self._town.inventory.cameras)
         self._progress.report(
