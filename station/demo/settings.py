@@ -20,6 +20,7 @@ def write_settings(folder: Path, port: int, database: str) -> Path:
         "recorder": {"segment_seconds": 20.0},
         "retention": {"min_free_bytes": 100_000_000},
         "patrol": {"interval_minutes": 0.25, "light_seconds": 2.0, "pace": 0.004, "learning_looks": 5},
+        "orders": {"verification_minutes": 1.5},  # an order closes while one watches
     }
     lines = [f"inventory = {json.dumps(str(folder / INVENTORY))}"]
     for section, keys in sections.items():
