@@ -28,6 +28,7 @@ from core.settings import Settings
 from health import order_queries, orders
 from health.faults import fault_log
 from health.faults.fault_log import FaultEvidence, FaultSubject
+from health.faults.families import PICTURE_FAMILIES
 from health.faults.state_machine import Step
 from health.kpi import figures
 from health.orders import OrderRequest
@@ -94,7 +95,7 @@ class Yesterday:
                 session.add(
                     Inspection(
                         round=row.id, camera=camera.id, at=at, findings={}, figures={},
-                        light=light if seen else Light.NONE,
+                        light=light if seen else Light.NONE, unknown=[] if seen else sorted(PICTURE_FAMILIES),
                     )
                 )  # fmt: skip
 
