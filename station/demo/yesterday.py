@@ -27,8 +27,8 @@ from core.errors import ConflictError
 from core.settings import Settings
 from health import order_queries, orders
 from health.faults import fault_log
-from health.faults.fault_log import FaultEvidence, FaultSubject
 from health.faults.families import PICTURE_FAMILIES
+from health.faults.fault_log import FaultEvidence, FaultSubject
 from health.faults.state_machine import Step
 from health.kpi import figures
 from health.orders import OrderRequest
