@@ -54,9 +54,16 @@ def report(bench: str, figures: list[Figure]) -> int:
 
 @contextlib.contextmanager
 def virtual_farm(
-    streams: int, port: int, loop: float = 10.0, codec: str = "h264", bitrate: int = 2_000_000, host: str = "127.0.0.1"
+    streams: int,
+    port: int,
+    loop: float = 10.0,
+    codec: str = "h264",
+    bitrate: int = 2_000_000,
+    host: str = "127.0.0.1",
+    size: tuple[int, int] = (1280, 720),
+    fps: float = 25.0,
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run `streams` virtual cameras on one port in a separate process."""
+    """Run `streams` virtual cameras on one port in a separate process. `size` in pixels, `fps` in pictures a second."""
     command = [
         sys.executable,
         "-m",
@@ -73,6 +80,10 @@ def virtual_farm(
         str(bitrate),
         "--host",
         host,
+        "--size",
+        f"{size[0]}x{size[1]}",
+        "--fps",
+        str(fps),
     ]
     process = subprocess.Popen(
         command, env={**ENVIRONMENT, "MINWANG_DIE_WITH_PARENT": "1"}, stdout=subprocess.PIPE, text=True

@@ -42,9 +42,14 @@ def load_clip(codec: str, bitrate: int, size: tuple[int, int], fps: float, secon
     return encode(frames, codec=codec, fps=fps, gop=int(fps * 2), bitrate=bitrate)
 
 
+def _size(text: str) -> tuple[int, int]:
+    width, height = text.split("x")
+    return int(width), int(height)
+
+
 async def serve_streams(args: argparse.Namespace) -> None:
     codecs = ("h264", "h265") if args.codec == "mixed" else (args.codec,)
-    clips = [load_clip(codec, args.bitrate, (1280, 720), 25.0, args.loop) for codec in codecs]
+    clips = [load_clip(codec, args.bitrate, args.size, args.fps, args.loop) for codec in codecs]
     login = (args.user, os.environ["MINWANG_VIRTUAL_PASSWORD"]) if args.user else None
     mounts = [
         Mount(f"/cam{i}", {"healthy": clips[i % len(clips)]}, phase=i * 0.37 % args.loop, login=login)
@@ -139,6 +144,8 @@ def main() -> None:
     parser.add_argument("--codec", choices=("h264", "h265", "mixed"), default="h264")
     parser.add_argument("--host", default="127.0.0.1", help="address of the farm; 0.0.0.0: all loopback addresses")
     parser.add_argument("--bitrate", type=int, default=2_000_000)
+    parser.add_argument("--size", type=_size, default=(1280, 720), help="of the pictures of --streams, as 1280x720")
+    parser.add_argument("--fps", type=float, default=25.0, help="pictures a second of --streams")
     parser.add_argument("--loop", type=float, default=10.0, help="seconds of the clip")
     parser.add_argument("--user")
     args = parser.parse_args()
