@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -86,7 +87,8 @@ def _camera(i: int, streams: bool) -> CameraEntry:
     entry = StreamEntry(url=f"rtsp://127.0.0.1:{FARM_PORT}/cam{i}", engine="native") if streams else StreamEntry()
     return CameraEntry(
         id=f"c{i:04}", name=f"第{village + 1}村路口{number + 1}号", village=f"v{village}", position=(east, north),
-        azimuth=float(i * 37 % 360), field_of_view=70.0, range_m=40.0, streams=Streams(main=entry, sub=entry),
+        site=f"{number + 1} 号杆", azimuth=float(i * 37 % 360), field_of_view=70.0, range_m=40.0,
+        streams=Streams(main=entry, sub=entry),
     )  # fmt: skip
 
 
@@ -137,7 +139,7 @@ def _write_settings(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def running_station(folder: Path) -> Iterator[RunningStation]:
-    """Run the town's station; the block begins when all its streams are recorded. Raises RuntimeError."""
+    """Run the town; the block begins when its streams are recorded and the console answers. Raises RuntimeError."""
     planned = town(CAMERAS, STREAMING)
     (folder / "town.yaml").write_text(inventory.dump(planned), encoding="utf-8")
     asyncio.run(_fill(core_settings.load(_write_settings(folder)), planned))
@@ -153,9 +155,16 @@ def running_station(folder: Path) -> Iterator[RunningStation]:
             process.wait(timeout=60)
 
 
+def _answers() -> bool:
+    """Return whether the console's server listens; it starts beside the recorders."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", CONSOLE_PORT), timeout=2):
+        return True
+    return False
+
+
 def _wait_until_recording(station: RunningStation, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + READY_S
-    while station.recorded_streams() < 2 * STREAMING:
+    while station.recorded_streams() < 2 * STREAMING or not _answers():
         if process.poll() is not None or time.monotonic() > until:
             raise RuntimeError(f"the station does not record: {(station.folder / 'log').read_text()[-2000:]}")
         time.sleep(0.5)
