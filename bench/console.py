@@ -52,8 +52,8 @@ def measure(
         try:
             # A short run shows that a part works; whether its bars are met is left to a whole one.
             found = [replace(f, ok=f.ok or quick) for f in parts[name]()]
-        except Error as e:  # of the browser: the other parts still say something
-            found = [Figure(f"failed: {' '.join(e.message.split())[:300]}", "", "", "a result", False)]
+        except (Error, AssertionError) as e:  # of the browser: the other parts still say something
+            found = [Figure(f"failed: {' '.join(str(e).split())[:300]}", "", "", "a result", False)]
         print(name, *(f"{f.name} {f.value} {f.unit}" for f in found), sep="\n  ", file=sys.stderr, flush=True)
         figures += [replace(f, name=f"{name}: {f.name}") for f in found]
     return figures
