@@ -7,7 +7,7 @@ import { useQueryList, useQueryText, useQueryValue } from "@/shared/pageState";
 import { dayBounds, dayOf, isValid } from "@/shared/time";
 import { type Resource, useResources } from "@/shell/resources";
 
-import { around, lengthOf, moved, type Range } from "./timeScale";
+import { around, moved, type Range } from "./timeScale";
 import { usePlayback } from "./usePlayback";
 
 export const MOST = 9;
@@ -104,5 +104,5 @@ export function usePlaybackPage() {
     if (!now.includes(focused.value)) focused.value = now[0] ?? "";
   });
 
-  return { resources, playback, cameras, kind, moment, wanted, focused, large, subOnly, selection, stretch, range, day, columns, shown, unknown, streamOf, choose, remove, zoomTo, wholeDay, fpsOf, mark, lengthOf };
+  return { resources, playback, cameras, kind, moment, wanted, focused, large, subOnly, selection, stretch, range, day, columns, shown, unknown, streamOf, choose, remove, zoomTo, wholeDay, fpsOf, mark };
 }
