@@ -68,6 +68,7 @@ CONSOLE_PATHS = (
     "/login",
     "/today",
     "/wall",
+    "/map",
     "/cameras/{camera}",
     "/admin",
     "/admin/{part}",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from cameras.tables import CameraChange
+from cameras.tables import Camera, CameraChange
 from core.accounts.permissions import Role
 from core.audit.actions import AuditAction
 from core.audit.audit_trail import AuditRow
@@ -100,6 +100,21 @@ async def test_layers_over_http(sign_in: SignIn, tmp_path: Path) -> None:
     assert "water.geojson" in (await read(officer, "/api/map/layers/water", 400))["message"]
     for name in ("houses", "..%2Fsecret", "roads.geojson"):
         await read(officer, f"/api/map/layers/{name}", 404)
+
+
+async def test_the_map_s_cameras_are_those_of_the_account_with_a_position(sign_in: SignIn, database: Database) -> None:
+    async with database.session() as session:
+        (await session.get_one(Camera, "wj-01")).profile = {"position": [121.44, 29.47], "azimuth": 90.0}
+        (await session.get_one(Camera, "wj-02")).profile = {"azimuth": 10.0}
+        (await session.get_one(Camera, "xd-01")).profile = {"position": [121.45, 29.48]}
+    own = await read(await sign_in(Role.VIDEO_OFFICER, ["wangjia"]), "/api/map/cameras")
+    assert [c["camera"] for c in own if c["camera"].startswith(("wj-01", "wj-02", "xd"))] == ["wj-01"]
+    (placed,) = [c for c in own if c["camera"] == "wj-01"]
+    assert placed["azimuth"] == 90 and placed["range_m"] is None and placed["field_of_view"] is None
+    every = await read(await sign_in(Role.VIDEO_OFFICER), "/api/map/cameras")
+    assert {"wj-01", "xd-01"} <= {c["camera"] for c in every}
+    async with (await sign_in(Role.FUNDER)).get("/api/map/cameras") as refused:
+        assert refused.status == 403
 
 
 async def test_the_aerial_picture_needs_its_control_points(sign_in: SignIn, tmp_path: Path) -> None:

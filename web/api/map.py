@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 from pydantic import BaseModel, Field, StringConstraints
 
 from cameras.registry import editing, lookup
-from cameras.tables import Camera, Village
+from cameras.tables import Camera, CameraProfile, Village
 from core.accounts.permissions import Permission
 from core.error_codes import ErrorCode
 from core.errors import NotFoundError, UsageError
@@ -61,6 +61,8 @@ class PositionBody(BaseModel):
 
 
 class PositionView(BaseModel):
+    """Where a camera stands and what it covers; null: not known."""
+
     camera: str
     position: tuple[float, float] | None
     height_m: float | None
@@ -128,6 +130,17 @@ async def map_aerial(c: Context) -> web.StreamResponse:
     return FileResponse(path, headers={hdrs.CACHE_CONTROL: "private, no-cache", hdrs.CONTENT_TYPE: media_type})
 
 
+@routes.add("GET", "/api/map/cameras", Permission.CAMERA_VIEW, reply=list[PositionView])
+async def map_cameras(c: Context) -> list[PositionView]:
+    """Where the cameras in use stand and what they cover, of those whose position is known.
+
+    Their names and states are in `GET /api/tree`; `camera.changed` announces a change.
+    """
+    async with c.services.database.reading() as session:
+        cameras = await lookup.camera_summaries(session, c.identity.villages)
+    return [_place(camera.id, camera.profile) for camera in cameras if camera.profile.get("position")]
+
+
 @routes.add("POST", "/api/cameras/{camera}/position", Permission.CAMERA_MANAGE, body=PositionBody, reply=PositionView)
 async def place_camera(c: Context[None, PositionBody]) -> PositionView:
     """Say where a camera stands and what it covers; its file's history and the audit trail keep the change."""
@@ -136,14 +149,13 @@ async def place_camera(c: Context[None, PositionBody]) -> PositionView:
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
         await editing.edit(session, row, facts, c.services.clock.now(), c.identity.name, c.body.reason)
-        return _place(row)
+        return _place(row.id, row.profile)
 
 
-def _place(camera: Camera) -> PositionView:
-    profile = camera.profile
+def _place(camera: str, profile: CameraProfile) -> PositionView:
     position = profile.get("position")
     return PositionView(
-        camera=camera.id,
+        camera=camera,
         position=(position[0], position[1]) if position else None,
         height_m=profile.get("height_m"),
         azimuth=profile.get("azimuth"),

@@ -1181,6 +1181,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/map/cameras": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the cameras in use stand and what they cover, of those whose position is known. */
+        get: operations["map_cameras"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/map/layers": {
         parameters: {
             query?: never;
@@ -6173,7 +6190,10 @@ export interface components {
             /** Reason */
             reason: string;
         };
-        /** PositionView */
+        /**
+         * PositionView
+         * @description Where a camera stands and what it covers; null: not known.
+         */
         PositionView: {
             /** Azimuth */
             azimuth: number | null;
@@ -10857,6 +10877,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    map_cameras: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PositionView"][];
+                };
             };
             /** @description Refused or failed */
             default: {

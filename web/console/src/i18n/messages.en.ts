@@ -3,6 +3,7 @@ import admin from "@/admin/messages.en.json";
 import cameras from "@/cameras/messages.en.json";
 import holds from "@/cases/holds.en.json";
 import cases from "@/cases/messages.en.json";
+import map from "@/map/messages.en.json";
 import orders from "@/orders/messages.en.json";
 import patrol from "@/patrol/messages.en.json";
 import playback from "@/playback/messages.en.json";
@@ -18,5 +19,5 @@ import terms from "./en.json";
 import errors from "./errors.en.json";
 import type { Messages } from "./messages";
 
-const messages: Messages = { ...terms, admin, cameras, cases, errors, holds, orders, patrol, playback, reports, search, shared, shell, today, wall, watch };
+const messages: Messages = { ...terms, admin, cameras, cases, errors, holds, map, orders, patrol, playback, reports, search, shared, shell, today, wall, watch };
 export default messages;

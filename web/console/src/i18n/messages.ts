@@ -3,6 +3,7 @@ import admin from "@/admin/messages.zh-CN.json";
 import cameras from "@/cameras/messages.zh-CN.json";
 import holds from "@/cases/holds.zh-CN.json";
 import cases from "@/cases/messages.zh-CN.json";
+import map from "@/map/messages.zh-CN.json";
 import orders from "@/orders/messages.zh-CN.json";
 import patrol from "@/patrol/messages.zh-CN.json";
 import playback from "@/playback/messages.zh-CN.json";
@@ -17,6 +18,6 @@ import watch from "@/watch/messages.zh-CN.json";
 import errors from "./errors.zh-CN.json";
 import terms from "./zh-CN.json";
 
-const messages = { ...terms, admin, cameras, cases, errors, holds, orders, patrol, playback, reports, search, shared, shell, today, wall, watch };
+const messages = { ...terms, admin, cameras, cases, errors, holds, map, orders, patrol, playback, reports, search, shared, shell, today, wall, watch };
 export type Messages = typeof messages;
 export default messages;

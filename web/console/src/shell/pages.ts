@@ -1,5 +1,5 @@
 /** The console's pages: where they are, who sees them, and how the rail shows them. */
-import { Calendar, DataAnalysis, FolderOpened, Key, Location, Lock, Monitor, Search, SetUp, Tickets, VideoCamera, VideoPlay, View, Warning } from "@element-plus/icons-vue";
+import { Calendar, DataAnalysis, FolderOpened, Location, Lock, Monitor, Search, SetUp, Tickets, VideoCamera, VideoPlay, View, Warning } from "@element-plus/icons-vue";
 import type { Component } from "vue";
 
 import { TABS } from "@/admin/tabs";
@@ -21,6 +21,7 @@ export interface Page {
 export const PAGES: Page[] = [
   { name: "today", path: "/today", permissions: ["patrol.view"], icon: Calendar, label: "nav.today", view: () => import("@/today/TodayView.vue") },
   { name: "wall", path: "/wall", permissions: ["live.view"], icon: Monitor, label: "wall.title", tree: true, view: () => import("@/wall/WallView.vue") },
+  { name: "map", path: "/map", permissions: ["camera.view"], icon: Location, label: "map.title", tree: true, view: () => import("@/map/MapView.vue") },
   { name: "playback", path: "/playback", permissions: ["playback.view"], icon: VideoPlay, label: "nav.playback", tree: true, view: () => import("@/playback/PlaybackView.vue") },
   { name: "patrol", path: "/patrol", permissions: ["patrol.view"], icon: View, label: "nav.patrol", view: () => import("@/patrol/PatrolView.vue") },
   { name: "orders", path: "/orders", permissions: ["patrol.view"], icon: Tickets, label: "nav.orders", view: () => import("@/orders/OrdersView.vue") },
@@ -32,6 +33,3 @@ export const PAGES: Page[] = [
   { name: "reports", path: "/reports", permissions: ["report.view"], icon: DataAnalysis, label: "nav.reports", view: () => import("@/reports/ReportsView.vue") },
   { name: "admin", path: "/admin", permissions: Object.values(TABS), icon: SetUp, label: "nav.admin", view: () => import("@/admin/AdminView.vue") },
 ];
-
-/** Icons for pages to come, so that the rail keeps one style. */
-export const ICONS = { map: Location, password: Key };

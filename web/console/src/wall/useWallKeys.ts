@@ -16,6 +16,7 @@ export interface CellActions {
   snapshot(): void;
   fault: ((camera: string) => void) | null;
   sighting: ((camera: string) => void) | null;
+  map(camera: string): void;
 }
 
 /** Reads cell numbers that are typed as one or two digits. Returns the index of a cell, or -1. */
@@ -57,6 +58,7 @@ export function useWallKeys(wall: ReturnType<typeof useWall>, actions: CellActio
     { key: "p", label: () => t("wall.replay"), run: actions.replay },
     { key: "delete", label: () => t("wall.clear"), run: () => wall.put(wall.selected.value, { show: "nothing" }) },
   ];
+  shortcuts.push({ key: "m", label: () => t("wall.onMap"), run: withCamera(actions.map) });
   const { sighting, fault } = actions;
   if (fault) shortcuts.push({ key: "f", label: () => t("wall.fault"), run: withCamera(fault) });
   if (sighting) shortcuts.push({ key: "a", label: () => t("wall.sighting"), run: withCamera(sighting) });
