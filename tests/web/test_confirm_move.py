@@ -109,6 +109,7 @@ async def test_the_confirm_button_states_the_consequence(database: Database, sig
         if language == "en":
             await page.click("[data-test=user-menu]")
             await page.click("[data-test=language]")
+            await expect(page.locator("html")).to_have_attribute("lang", "en")  # its texts are loaded
         await page.goto(str(client.make_url("/cameras?tab=findings")))
         for camera, address, says in (
             ("wj-01", "127.0.9.50:8899", "records it into the same file" if language == "en" else "录像仍记入同一点位"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from cameras.records import CameraProfile
 from cameras.tables import Camera, CameraChange
 from core.accounts.permissions import Role
 from core.audit.actions import AuditAction
@@ -104,9 +105,9 @@ async def test_layers_over_http(sign_in: SignIn, tmp_path: Path) -> None:
 
 async def test_the_map_s_cameras_are_those_of_the_account_with_a_position(sign_in: SignIn, database: Database) -> None:
     async with database.session() as session:
-        (await session.get_one(Camera, "wj-01")).profile = {"position": [121.44, 29.47], "azimuth": 90.0}
-        (await session.get_one(Camera, "wj-02")).profile = {"azimuth": 10.0}
-        (await session.get_one(Camera, "xd-01")).profile = {"position": [121.45, 29.48]}
+        (await session.get_one(Camera, "wj-01")).profile = CameraProfile(position=(121.44, 29.47), azimuth=90.0)
+        (await session.get_one(Camera, "wj-02")).profile = CameraProfile(azimuth=10.0)
+        (await session.get_one(Camera, "xd-01")).profile = CameraProfile(position=(121.45, 29.48))
     own = await read(await sign_in(Role.VIDEO_OFFICER, ["wangjia"]), "/api/map/cameras")
     assert [c["camera"] for c in own if c["camera"].startswith(("wj-01", "wj-02", "xd"))] == ["wj-01"]
     (placed,) = [c for c in own if c["camera"] == "wj-01"]

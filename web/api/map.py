@@ -9,8 +9,9 @@ from typing import Annotated
 from aiohttp import hdrs, web
 from pydantic import BaseModel, Field, StringConstraints
 
+from cameras.records import CameraProfile
 from cameras.registry import editing, lookup
-from cameras.tables import Camera, CameraProfile, Village
+from cameras.tables import Camera, Village
 from core.accounts.permissions import Permission
 from core.error_codes import ErrorCode
 from core.errors import NotFoundError, UsageError

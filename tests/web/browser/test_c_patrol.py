@@ -97,10 +97,12 @@ def test_a_review_hides_the_machine_verdict(browser: Browser, town: str) -> None
         page.keyboard.press("3")
         page.locator("[data-test=seen-subject]").first.click()
         page.click("[data-test=seen-confirm]")
-        page.wait_for_timeout(1500)
+        refusal = page.locator(".el-message--error")
+        expect(told.filter(has_text="已通知").or_(refusal).first).to_be_visible()
         if told.count() and "已通知" in told.inner_text():
             break
         page.locator("[data-test=seen-dialog] .el-dialog__footer button").first.click()
+        expect(refusal).to_have_count(0)
         page.keyboard.press("1")
     assert "已通知" in told.inner_text()
     assert page.problems == []  # type: ignore[attr-defined]

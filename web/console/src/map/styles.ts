@@ -26,7 +26,7 @@ export class MapStyles {
   constructor(private readonly colours: MapColours) {}
 
   boundary(name: string): Style {
-    return new Style({ stroke: new Stroke({ color: this.colours.dim, width: 1, lineDash: [6, 4] }), fill: new Fill({ color: faded(this.colours.text, 0.03) }), text: this.text(name, this.colours.dim, { font: `600 ${FONT}`, overflow: true }) });
+    return new Style({ stroke: new Stroke({ color: faded(this.colours.dim, 0.5), width: 1 }), fill: new Fill({ color: faded(this.colours.text, 0.03) }), text: this.text(name, this.colours.dim, { font: `600 ${FONT}`, overflow: true, offsetY: -26 }) });
   }
 
   readonly water = (): Style => new Style({ fill: new Fill({ color: this.colours.water }), stroke: new Stroke({ color: this.colours.water, width: 2 }) });

@@ -35,6 +35,8 @@ export function useQueryValue<T>(name: string, read: (text: string | undefined) 
     },
     set: (value) => {
       if (route.path !== page) return; // the page is being left
+      // What changes nothing must not navigate: that would cancel a navigation to another page which has begun.
+      if (!(pending && name in pending) && write(value) === (route.query[name] ?? undefined)) return;
       if (!pending) {
         pending = {};
         queueMicrotask(() => {
