@@ -7,16 +7,16 @@ import Style from "ol/style/Style";
 import Text from "ol/style/Text";
 
 import type { CameraState } from "@/api/schema";
+import { FROM_GOOD_TO_BAD } from "@/shell/resources";
 
 import { faded, type MapColours } from "./colours";
 
-/** From good to bad; a cluster shows the worst of its cameras. */
-export const STATES: readonly CameraState[] = ["ok", "attention", "unknown", "offline", "fault"];
 const BROKEN: readonly CameraState[] = ["fault", "offline", "unknown"];
 const FONT = '12px "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif';
 const NAMES_BELOW = 0.9; // metres a pixel from which cameras have their names beside them
 
-export const worst = (states: readonly CameraState[]): CameraState => STATES[Math.max(...states.map((s) => STATES.indexOf(s)), 0)]!;
+/** The worst of some states, by the order in which the tree judges its villages. */
+const worst = (states: readonly CameraState[]): CameraState => FROM_GOOD_TO_BAD.filter((s) => states.includes(s)).at(-1) ?? "unknown";
 /** Whether a camera covers its area now: nobody knows it of those that nobody observes. */
 export const covers = (state: CameraState): boolean => !BROKEN.includes(state);
 

@@ -47,6 +47,9 @@ const FALLBACK: Place = [121.43, 29.47];
 
 const placeOf = (coordinate: number[]): Place => toLonLat(coordinate) as Place;
 const stateOf = (feature: FeatureLike): CameraState => feature.get("state") as CameraState;
+/** The area that a camera covers, on the map; null where it is not known. */
+const areaOf = ({ place, azimuth, range, fieldOfView }: Pick<MapCamera, "place" | "azimuth" | "range" | "fieldOfView">): Polygon | null =>
+  azimuth === null || range === null || fieldOfView === null ? null : new Polygon([coneOf(place, azimuth, range, fieldOfView).map((p) => fromLonLat(p))]);
 const membersOf = (feature: FeatureLike): Feature[] => (feature.get("features") as Feature[] | undefined) ?? [];
 
 export class TownMap {
@@ -111,10 +114,8 @@ export class TownMap {
   }
 
   show(cameras: readonly MapCamera[]): void {
-    const states = [...this.known.values()].map((c) => `${c.id} ${c.state}`).join();
     const unmoved = cameras.length === this.known.size && cameras.every((c) => this.isDrawn(c));
     this.known = new Map(cameras.map((c) => [c.id, c]));
-    if (unmoved && states === cameras.map((c) => `${c.id} ${c.state}`).join()) return;
     if (unmoved) this.updateStates();
     else this.rebuild();
   }
@@ -196,10 +197,10 @@ export class TownMap {
   replace(placing: Placing): void {
     const [cone, point, end] = this.drawn.getFeatures().sort((a, b) => Number(a.getGeometry() instanceof Point) - Number(b.getGeometry() instanceof Point));
     this.placing = placing;
-    const { place, azimuth, range, fieldOfView } = placing;
+    const { place, azimuth, range } = placing;
     (point?.getGeometry() as Point | undefined)?.setCoordinates(fromLonLat(place));
     (end?.getGeometry() as Point | undefined)?.setCoordinates(fromLonLat(placeAt(place, azimuth, range)));
-    (cone?.getGeometry() as Polygon | undefined)?.setCoordinates([coneOf(place, azimuth, range, fieldOfView).map((p) => fromLonLat(p))]);
+    (cone?.getGeometry() as Polygon | undefined)?.setCoordinates(areaOf(placing)!.getCoordinates());
   }
 
   centre = (): Place => placeOf(this.view.getCenter() ?? fromLonLat(FALLBACK));
@@ -216,9 +217,10 @@ export class TownMap {
     this.cameras.addFeatures(all.map((c) => new Feature({ geometry: new Point(fromLonLat(c.place)), camera: c.id, name: c.name, state: c.state })));
     this.cones.clear(true);
     this.cones.addFeatures(
-      all.flatMap(({ id, state, place, azimuth, range, fieldOfView }) =>
-        azimuth === null || range === null || fieldOfView === null ? [] : [new Feature({ geometry: new Polygon([coneOf(place, azimuth, range, fieldOfView).map((p) => fromLonLat(p))]), camera: id, state })],
-      ),
+      all.flatMap((camera) => {
+        const geometry = areaOf(camera);
+        return geometry ? [new Feature({ geometry, camera: camera.id, state: camera.state })] : [];
+      }),
     );
   }
 
@@ -240,9 +242,8 @@ export class TownMap {
     const camera = this.known.get(id);
     if (!camera) return;
     this.marks.addFeature(new Feature({ geometry: new Point(fromLonLat(camera.place)), kind }));
-    const { place, azimuth, range, fieldOfView, state } = camera;
-    if (kind === "chosen" && azimuth !== null && range !== null && fieldOfView !== null)
-      this.marks.addFeature(new Feature({ geometry: new Polygon([coneOf(place, azimuth, range, fieldOfView).map((p) => fromLonLat(p))]), kind, state }));
+    const geometry = areaOf(camera);
+    if (kind === "chosen" && geometry) this.marks.addFeature(new Feature({ geometry, kind, state: camera.state }));
   }
 
   private markStyle(feature: FeatureLike) {

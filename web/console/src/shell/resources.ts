@@ -9,7 +9,7 @@ import type { StationEvent } from "./events";
 export type Resource = TreeCamera;
 /** Kinds of events after which the tree itself is another; changed states arrive in `camera.state`. */
 export const TREE_EVENTS = ["fault.", "camera.changed", "camera.identified", "camera.moved", "cameras.", "inventory."];
-const FROM_GOOD_TO_BAD: CameraState[] = ["ok", "attention", "unknown", "fault", "offline"];
+export const FROM_GOOD_TO_BAD: readonly CameraState[] = ["ok", "attention", "unknown", "fault", "offline"];
 
 interface StateChange {
   states: Record<string, CameraState>;
