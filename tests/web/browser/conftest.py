@@ -20,6 +20,8 @@ def _pages_are_closed(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "browser" in request.fixturenames:
         for context in request.getfixturevalue("browser").contexts:
+            for page in context.pages:  # an answer that a test changes may still be on its way
+                page.unroute_all(behavior="ignoreErrors")
             context.close()
 
 

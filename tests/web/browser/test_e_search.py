@@ -34,7 +34,7 @@ def test_search_by_words_jumps_to_playback(browser: Browser, town: str) -> None:
     expect(page.locator("[data-kind=note][data-value=glasses]")).to_be_visible()  # understood, but not searched
     expect(page.locator("[data-test=unknown]")).to_contain_text("qwertz")
     page.click("[data-test=search-run]")
-    hit = page.locator("[data-test=hit]").last
+    hit = page.locator("[data-test=hit]").first  # the newest; the demo's sightings of yesterday have no footage
     expect(hit).to_contain_text("红")
     hit.click()
     detail = page.locator("[data-test=hit-detail]")
