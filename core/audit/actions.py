@@ -113,6 +113,7 @@ class AuditAction(StrEnum):
     STATION_BUNDLE = "station.bundle"
     STRIP_VIEW = "strip.view"
     THUMBNAIL_VIEW = "thumbnail.view"
+    TIME_LAPSE_CLOSE = "time_lapse.close"
     TIME_LAPSE_OPEN = "time_lapse.open"
     USER_CHANGE = "user.change"
     USER_CREATE = "user.create"

@@ -1,13 +1,15 @@
 """Time-lapse: keyframes of a long range as fragmented MP4 that a browser plays as it comes (MSE).
 
 Each chosen keyframe is a fragment of its own, whose media time is its distance from the range's start divided by the
-speed: gaps keep their (shortened) duration, and a position in the video is a time of day. Nothing is decoded. The
-range is read in stretches, so that memory does not grow with it.
+speed: gaps keep their (shortened) duration, and a position in the video is a time of day. A picture lasts until the
+next one, or until the recording breaks off. Nothing is decoded. The range is read in stretches, so that memory does not
+grow with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
 
 from core.clock import SECOND
 from core.units import MEDIA_CLOCK
@@ -19,6 +21,16 @@ MIN_SPEED, MAX_SPEED = 60, 600
 PICTURES_PER_SECOND = 10  # of the time-lapse, at most
 STRETCH_US = 1_800 * SECOND
 MAX_GOPS = 5_000  # of a stretch
+JOINT_US = SECOND  # a shorter hole between two GOPs is no gap
+SHORTEST = MEDIA_CLOCK // 50  # of a picture in the video: what is recorded for a moment only is seen all the same
+
+
+@dataclass(slots=True)
+class _Picture:
+    """A keyframe that is shown, and until when footage follows it without a gap (µs UTC)."""
+
+    gop: LocatedGop
+    until_us: int
 
 
 class TimeLapse:
@@ -32,28 +44,40 @@ class TimeLapse:
         self._init = b""  # that the following fragments belong to
         self.codec = ""  # h264, h265; empty: nothing was found yet
         self.codecs = ""  # RFC 6381, of the first picture
+        self.shown_until_us = start_us  # how far the fragments that were read reach
 
     async def parts(self) -> AsyncIterator[Iterator[bytes]]:
         """Yield a blocking iterator of init segments and fragments for each stretch that has pictures."""
-        position = self._start
+        position, last = self._start, None
         while position < self._end:
             until = min(position + STRETCH_US, self._end)
             gops = await self._reader.gops(self._stream, position, until, MAX_GOPS)
-            chosen = list(self._chosen(gops))
-            if chosen:
-                yield self._fragments(chosen)
+            pictures = self._pictures(gops, last)
+            last = pictures.pop() if pictures else None  # how long it lasts is known with the next stretch
+            if pictures:
+                yield self._fragments(pictures)
             position = until
+        if last is not None:
+            yield self._fragments([last])
 
-    def _chosen(self, gops: Sequence[LocatedGop]) -> Iterator[LocatedGop]:
-        """Yield the GOPs whose keyframes are shown: at least a step apart."""
+    def _pictures(self, gops: Sequence[LocatedGop], last: _Picture | None) -> list[_Picture]:
+        """Return the last picture of the stretch before and those of this one, at least a step apart."""
+        found = [last] if last is not None else []
         for gop in gops:
+            joined = bool(found) and gop.start_us <= found[-1].until_us + JOINT_US
             if self._start <= gop.start_us < self._end and gop.start_us >= self._next_us:
+                if joined:
+                    found[-1].until_us = gop.start_us
                 self._next_us = gop.start_us + self._step
-                yield gop
+                found.append(_Picture(gop, gop.end_us))
+            elif joined:
+                found[-1].until_us = max(found[-1].until_us, gop.end_us)
+        return found
 
-    def _fragments(self, gops: Sequence[LocatedGop]) -> Iterator[bytes]:
-        """Yield a fragment for each GOP; its picture lasts a step. Ends where another codec begins."""
-        for gop in gops:
+    def _fragments(self, pictures: Sequence[_Picture]) -> Iterator[bytes]:
+        """Yield a fragment for each picture of the first one's codec."""
+        for shown in pictures:
+            gop = shown.gop
             try:
                 init = fmp4.without_audio(fmp4.read_init(gop.path))
                 codec, _ = fmp4.codec_configuration(init)
@@ -63,7 +87,7 @@ class TimeLapse:
                 with gop.path.open("rb") as f:
                     f.seek(fragment.data_offset)
                     picture = f.read(fragment.first_size)
-            except OSError:  # removed meanwhile, or its disk cannot read it: the picture before it stays
+            except OSError:  # removed meanwhile, or its disk cannot read it: there is no picture
                 continue
             if not gradual_refresh.is_keyframe(picture, codec):
                 continue
@@ -73,5 +97,6 @@ class TimeLapse:
                 yield init
             self._number += 1
             time = (gop.start_us - self._start) * MEDIA_CLOCK // (self._speed * SECOND)
-            lasts = MEDIA_CLOCK // PICTURES_PER_SECOND
+            lasts = max(SHORTEST, (shown.until_us - gop.start_us) * MEDIA_CLOCK // (self._speed * SECOND))
+            self.shown_until_us = shown.until_us
             yield fmp4.moof(self._number, time, [lasts], [len(picture)], True) + picture

@@ -15,6 +15,7 @@ from typing import Any
 
 import av
 import pytest
+from aiohttp import ClientError, web
 from playwright.async_api import async_playwright
 
 from core.accounts.permissions import Role
@@ -250,6 +251,58 @@ async def test_a_time_lapse_reads_stretch_by_stretch(
     assert in_stretches == (await lapse(client, footage.start, 40, speed="60"))[2]
 
 
+async def test_a_picture_of_a_time_lapse_lasts_until_the_next_over_stretches(
+    sign_in: SignIn, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keyframes farther apart than a tenth of a second of the video are no gaps, nor are the ends of stretches."""
+    await add_volume(database, tmp_path / "video")
+    start = minutes_ago(20)
+    await record(database, tmp_path / "video", "wj-01/main", [start + n * CLIP_US for n in range(20)])
+    client = await sign_in(Role.INVESTIGATOR)
+    await state_purpose(client)
+    monkeypatch.setattr(time_lapse, "STRETCH_US", 7 * SECOND)
+    monkeypatch.setattr(time_lapse, "PICTURES_PER_SECOND", 5)
+    _, _, body = await lapse(client, start, 40, speed="60")
+    with av.open(io.BytesIO(body)) as container:
+        shown = [(p.pts, p.duration) for p in container.demux(video=0) if p.pts is not None and p.size]
+    assert len(shown) == 4
+    ends = [(pts or 0) + (length or 0) for pts, length in shown]
+    assert all(abs(end - (pts or 0)) <= 1 for end, (pts, _) in zip(ends, shown[1:], strict=False))
+    assert ends[-1] == pytest.approx(40 / 60 * 90_000, abs=2)
+
+
+async def test_a_time_lapse_leaves_a_closing_row(
+    sign_in: SignIn, database: Database, footage: Footage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pieces that follow each other are one viewing; one that the browser leaves ends where it was sent to."""
+    client = await sign_in(Role.INVESTIGATOR)
+    await state_purpose(client, "案件 2026-1")
+    log = services_of(client).playback_log
+    for begin, seconds in ((0, 20), (20, 20)):
+        await lapse(client, footage.start + begin * SECOND, seconds, speed="60")
+    assert await audit_rows(database, "time_lapse.close") == [], "it goes on"
+    await log.flush(everything=True)
+    (row,) = await audit_rows(database, "time_lapse.close")
+    assert (row.object, row.reason, row.data["speed"], row.data["village"]) == (
+        "wj-01/main", "案件 2026-1", 60, "wangjia"
+    )  # fmt: skip
+    assert (row.data["start"], row.data["end"]) == (
+        from_microseconds(footage.start).isoformat(), from_microseconds(footage.start + 40 * SECOND).isoformat()
+    )  # fmt: skip
+    assert await audit_rows(database, "playback.close") == []
+
+    async def leaves(self: web.StreamResponse, data: bytes) -> None:
+        raise ConnectionResetError("the browser went away")
+
+    monkeypatch.setattr(web.StreamResponse, "write", leaves)
+    with pytest.raises(ClientError):
+        await lapse(client, footage.start, 40, speed="120")
+    monkeypatch.undo()
+    await log.flush(everything=True)
+    left = (await audit_rows(database, "time_lapse.close"))[-1]
+    assert left.data["speed"] == 120 and left.data["end"] < row.data["end"]
+
+
 PLAY = """async ([content, codecs]) => {
   const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
   const media = new MediaSource(), video = document.createElement('video');
@@ -286,7 +339,7 @@ async def test_chromium_plays_a_time_lapse(sign_in: SignIn, footage: Footage) ->
         found = await page.evaluate(PLAY, [base64.b64encode(body).decode(), headers["X-Minwang-Codecs"]])
         await browser.close()
     assert found["error"] is None and found["width"] == 320 and found["ready"] >= 2
-    assert [round(t, 2) for r in found["ranges"] for t in r] == [0.0, 0.2, 0.5, 0.7]
+    assert [round(t, 2) for r in found["ranges"] for t in r] == [0.0, 0.17, 0.5, 0.67], "ten seconds each"
 
 
 async def test_thumbnails_leave_one_row_for_a_camera(sign_in: SignIn, database: Database, footage: Footage) -> None:

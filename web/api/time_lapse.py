@@ -22,6 +22,7 @@ from nvr.playback.time_lapse import MAX_SPEED, MIN_SPEED, TimeLapse
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
 from web.policy import check_playback, visible_camera
+from web.sessions.attendance import FetchedFootage, ViewedStretch
 from web.work.byte_stream import send_parts
 
 routes = RouteTable()
@@ -80,7 +81,7 @@ async def time_lapse(c: Context[TimeLapseQuery]) -> web.StreamResponse:
     """Keyframes of up to seven days at 60 to 600 times the speed, as fragmented MP4 for MSE; needs a stated purpose.
 
     A position in the video, in seconds, times the speed is the time since `from`. The header X-Minwang-Codecs names the
-    codec for `addSourceBuffer`.
+    codec for `addSourceBuffer`. A row `time_lapse.close` says how long it was watched, and how far.
     """
     camera = await visible_camera(c, with_retired=True)
     start, end = to_microseconds(c.query.start), to_microseconds(c.query.end)
@@ -105,8 +106,25 @@ async def _send(c: Context[TimeLapseQuery], camera: Camera, stream: str, lapse: 
         )  # fmt: skip
     response = web.StreamResponse(headers={"Cache-Control": "no-store", "X-Minwang-Codecs": lapse.codecs})
     response.content_type = "video/mp4"
-    await send_parts(c.request, response, run, _continued(head, first, parts))
+    start_us = to_microseconds(c.query.start)
+    log, fetched = c.services.playback_log, FetchedFootage(stream, start_us, start_us, c.query.speed)
+    viewing = log.note(c.identity, camera.village, fetched)
+    with log.holding(viewing):
+        try:
+            await send_parts(c.request, response, run, _until_end(c, lapse, viewing, _continued(head, first, parts)))
+        finally:  # also where the browser went away in the middle of a part
+            viewing.end_us = max(viewing.end_us, lapse.shown_until_us)
     return response
+
+
+async def _until_end(
+    c: Context[TimeLapseQuery], lapse: TimeLapse, viewing: ViewedStretch, parts: AsyncIterator[Iterator[bytes]]
+) -> AsyncIterator[Iterator[bytes]]:
+    """Yield the parts; the viewing reaches as far as what was sent, gaps at the end of the range included."""
+    async for part in parts:
+        yield part
+        viewing.end_us = max(viewing.end_us, lapse.shown_until_us)
+    viewing.end_us = max(viewing.end_us, to_microseconds(c.query.end))
 
 
 async def _first_piece(c: AnyContext, parts: AsyncIterator[Iterator[bytes]]) -> tuple[Iterator[bytes], bytes]:

@@ -112,8 +112,18 @@ class Attendance:
             del self._sessions[idle]
 
 
+@dataclass(frozen=True, slots=True)
+class FetchedFootage:
+    """What a session fetches of a stream, times in µs UTC; a time-lapse has a speed."""
+
+    stream: str
+    start_us: int
+    end_us: int
+    speed: int | None = None
+
+
 @dataclass(slots=True, eq=False)
-class _ViewedStretch:
+class ViewedStretch:
     """One continuous stretch of footage that a session watches."""
 
     actor: str
@@ -124,11 +134,11 @@ class _ViewedStretch:
     end_us: int
     sending: int = 0  # responses being sent now
 
-    def adjoins(self, segment: Segment) -> bool:
-        return self.start_us - ADJOINS_US <= segment.end_us and segment.start_us <= self.end_us + ADJOINS_US
+    def adjoins(self, footage: Segment | FetchedFootage) -> bool:
+        return self.start_us - ADJOINS_US <= footage.end_us and footage.start_us <= self.end_us + ADJOINS_US
 
 
-Key = tuple[str, str, str]  # session, purpose, stream
+Key = tuple[str, str, str, int | None]  # session, purpose, stream, speed of a time-lapse
 
 
 class PlaybackLog:
@@ -139,25 +149,31 @@ class PlaybackLog:
 
     def __init__(self, database: Database, clock: Clock):
         self._database, self._clock = database, clock
-        self._viewings: dict[Key, list[_ViewedStretch]] = {}
+        self._viewings: dict[Key, list[ViewedStretch]] = {}
 
-    def note(self, who: Identity, village: str, segment: Segment) -> _ViewedStretch:
-        """Record that a part of a segment is fetched; if it adjoins no running viewing, it starts another."""
+    def note(self, who: Identity, village: str, footage: Segment | FetchedFootage) -> ViewedStretch:
+        """Record that footage is fetched; if it adjoins no running viewing, it starts another."""
         now = self._clock.monotonic()
-        there = self._viewings.setdefault((who.session, who.purpose, segment.stream), [])
-        viewing = next((v for v in there if v.adjoins(segment)), None)
+        speed = footage.speed if isinstance(footage, FetchedFootage) else None
+        there = self._viewings.setdefault((who.session, who.purpose, footage.stream, speed), [])
+        viewing = next((v for v in there if v.adjoins(footage)), None)
         if viewing is None:
-            viewing = _ViewedStretch(who.name, village, now, now, segment.start_us, segment.end_us)
+            viewing = ViewedStretch(who.name, village, now, now, footage.start_us, footage.end_us)
             there.append(viewing)
         viewing.last = now
-        viewing.start_us = min(viewing.start_us, segment.start_us)
-        viewing.end_us = max(viewing.end_us, segment.end_us)
+        viewing.start_us = min(viewing.start_us, footage.start_us)
+        viewing.end_us = max(viewing.end_us, footage.end_us)
         return viewing
 
     @contextmanager
     def sending(self, who: Identity, village: str, segment: Segment) -> Iterator[None]:
         """Count a response while its bytes are sent: the segment counts as watched until the last byte."""
-        viewing = self.note(who, village, segment)
+        with self.holding(self.note(who, village, segment)):
+            yield
+
+    @contextmanager
+    def holding(self, viewing: ViewedStretch) -> Iterator[None]:
+        """Keep a viewing running while its bytes are sent."""
         viewing.sending += 1
         try:
             yield
@@ -193,7 +209,7 @@ class PlaybackLog:
             if everything or n < beyond or (not viewing.sending and now - viewing.last > VIEWING_ENDS_AFTER_S):
                 await self._write(key, viewing, now if viewing.sending else viewing.last)
 
-    async def _write(self, key: Key, viewing: _ViewedStretch, last: float) -> None:
+    async def _write(self, key: Key, viewing: ViewedStretch, last: float) -> None:
         # A part that is fetched while the row is being written starts another viewing.
         self._viewings[key].remove(viewing)
         try:
@@ -204,15 +220,16 @@ class PlaybackLog:
         if not self._viewings[key]:
             del self._viewings[key]
 
-    async def _record(self, key: Key, viewing: _ViewedStretch, seconds: float) -> None:
-        session_key, purpose, stream = key
+    async def _record(self, key: Key, viewing: ViewedStretch, seconds: float) -> None:
+        session_key, purpose, stream, speed = key
+        action = AuditAction.PLAYBACK_CLOSE if speed is None else AuditAction.TIME_LAPSE_CLOSE
         start, end = (from_microseconds(us).isoformat() for us in (viewing.start_us, viewing.end_us))
         async with self._database.session() as session:
             await audit_trail.record(
                 session,
                 self._clock.now(),
                 viewing.actor,
-                AuditAction.PLAYBACK_CLOSE,
+                action,
                 stream,
                 reason=purpose,
                 village=viewing.village,
@@ -220,4 +237,5 @@ class PlaybackLog:
                 seconds=round(seconds, 1),
                 start=start,
                 end=end,
+                **({} if speed is None else {"speed": speed}),
             )

@@ -134,6 +134,29 @@ def test_16x_playback_shows_keyframes_only(browser: Browser, town: str) -> None:
         page.wait_for_timeout(100)
 
 
+def test_a_time_lapse_runs_on_the_same_clock(browser: Browser, town: str) -> None:
+    """At 60 times two cameras show pictures of the station's time-lapse; it ends at the present, at 1×."""
+    page = play_back(browser, town, "wj-01,wj-03", 50)
+    expect(page.locator("[data-lane=playing]")).to_have_count(2, timeout=15_000)
+    page.click("[data-test=toggle]")
+    asked = list[str]()
+    page.on("request", lambda r: asked.append(r.url) if "/time-lapse.mp4?" in r.url else None)
+    for _ in range(5):
+        page.keyboard.press("ArrowUp")
+    expect(page.locator("[data-test=speed]")).to_contain_text("60×")
+    expect(page.locator("[data-lane=playing]")).to_have_count(2, timeout=15_000)
+    assert sorted(u.split("/playback/")[1].split("/")[0] for u in asked) == ["wj-01", "wj-03"]
+    expect(page.locator("[data-stream='wj-01/main'] .label")).to_contain_text("快览")
+    before = page.locator("[data-test=at]").inner_text()
+    page.click("[data-test=toggle]")
+    expect(page.locator("[data-test=speed]")).to_contain_text("1×", timeout=15_000)
+    expect(page.locator("[data-lane=playing]")).to_have_count(2, timeout=15_000)
+    after = page.locator("[data-test=at]").inner_text()
+    passed = datetime.fromisoformat(after) - datetime.fromisoformat(before)
+    assert passed > timedelta(seconds=25), (before, after)
+    assert page.problems == []  # type: ignore[attr-defined]
+
+
 def test_the_time_line_shows_a_thumbnail_and_zooms(browser: Browser, town: str) -> None:
     page = play_back(browser, town, "wj-01", 25)
     expect(page.locator("[data-lane=playing]")).to_have_count(1, timeout=15_000)

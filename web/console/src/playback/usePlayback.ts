@@ -5,14 +5,13 @@ import { http, request } from "@/api/client";
 import { watching } from "@/shared/watching";
 import { Lane } from "./lane";
 import { MasterClock } from "./masterClock";
+import { feedOf, needsReload } from "./speeds";
 
 const FOLLOW_MS = 100;
 const CHUNK_MS = 30 * 60_000;
-const FAST_CHUNK_MS = 3 * 3_600_000; // keyframes alone are small
-const KEYFRAMES_ABOVE = 4;
+const FAST_CHUNK_MS = 3 * 3_600_000; // keyframes alone are small; a time-lapse loads by itself
 const PATIENCE_MS = 4000; // for a lane that does not get its pictures
 const LIVE_EDGE_MS = 3000; // what is younger is not in the files yet
-export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16] as const;
 
 export interface Playback {
   at: Ref<number | null>;
@@ -40,12 +39,11 @@ export function usePlayback(): Playback {
   let heldSince = 0;
   let ended = (): void => undefined; // of the watching
 
-  const fast = (): boolean => speed.value > KEYFRAMES_ABOVE;
-
   function loadAll(moment: number): void {
+    const length = { all: CHUNK_MS, keyframes: FAST_CHUNK_MS, lapse: Infinity }[feedOf(speed.value)];
     from = moment;
-    until = Math.min(moment + (fast() ? FAST_CHUNK_MS : CHUNK_MS), Date.now());
-    for (const [stream, lane] of lanes) lane.load(stream, from, until, fast());
+    until = Math.min(moment + length, Date.now());
+    for (const [stream, lane] of lanes) lane.load(stream, from, until, speed.value);
   }
 
   function seek(moment: number): void {
@@ -70,6 +68,18 @@ export function usePlayback(): Playback {
     return Number.isFinite(next) && next > moment ? next : moment;
   }
 
+  /** Nothing is left to play: stop at the newest picture. A time-lapse is over then, as its next picture would take minutes. */
+  function endAtPresent(): number {
+    pause();
+    const edge = Date.now() - LIVE_EDGE_MS;
+    clock.set(edge);
+    if (feedOf(speed.value) === "lapse") {
+      speed.value = clock.speed = 1;
+      loadAll(edge);
+    }
+    return edge;
+  }
+
   function follow(): void {
     if (at.value === null || lanes.size === 0) return;
     if (playing.value && clock.playing === hold()) {
@@ -80,8 +90,8 @@ export function usePlayback(): Playback {
     if (playing.value) {
       const skipped = skipGaps(moment);
       if (skipped !== moment) clock.set((moment = skipped));
+      if (moment > Date.now() - LIVE_EDGE_MS) moment = endAtPresent();
       if (moment >= until) loadAll(moment);
-      if (moment > Date.now() - LIVE_EDGE_MS) pause();
     }
     at.value = moment;
     for (const lane of lanes.values()) lane.follow(moment, speed.value, clock.playing);
@@ -114,7 +124,7 @@ export function usePlayback(): Playback {
     attach(stream, video, changed) {
       const lane = new Lane(video, changed);
       lanes.set(stream, lane);
-      if (at.value !== null) lane.load(stream, from, until, fast());
+      if (at.value !== null) lane.load(stream, from, until, speed.value);
       return lane;
     },
     detach(stream) {
@@ -127,9 +137,9 @@ export function usePlayback(): Playback {
       seek(clock.now + milliseconds);
     },
     setSpeed(wanted) {
-      const before = fast();
+      const before = speed.value;
       speed.value = clock.speed = wanted;
-      if (fast() !== before && at.value !== null) loadAll(clock.now);
+      if (needsReload(before, wanted) && at.value !== null) loadAll(clock.now);
     },
     reload() {
       if (at.value !== null) loadAll(clock.now);
