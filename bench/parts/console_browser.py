@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, CDPSession, Page, WebSocket, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, WebSocket, expect, sync_playwright
 
 from tests.web.browser.pages import FLAGS, sign_in, state_purpose
 
@@ -43,6 +43,7 @@ def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         raise RuntimeError("Chromium is not installed; run: apt-get install chromium")
+    expect.set_options(timeout=PAGE_MS)
     with sync_playwright() as p:
         browser = p.chromium.launch(executable_path=path, args=FLAGS)
         try:
