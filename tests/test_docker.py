@@ -22,7 +22,7 @@ import yaml
 
 from core import settings
 from core.settings import WebSettings
-from web.http.exposure import exposure
+from web.http.exposure import Exposure, exposure
 
 ROOT = Path(__file__).parent.parent
 
@@ -73,7 +73,7 @@ def test_the_console_is_open_to_this_machine_only() -> None:
     station, dockerfile = _services()["minwang"], (ROOT / "docker" / "Dockerfile").read_text()
     assert station["network_mode"] == "host" and _published(station) == [] and "environment" not in station
     assert "MINWANG_WEB" not in dockerfile and "0.0.0.0" not in dockerfile
-    assert exposure(WebSettings()) == ""
+    assert exposure(WebSettings()) is None
 
 
 def test_on_a_bridge_the_port_is_published_on_loopback_and_answered_inside(
@@ -88,7 +88,7 @@ def test_on_a_bridge_the_port_is_published_on_loopback_and_answered_inside(
     web = settings.load(written).web
     exposed = re.findall(r"^EXPOSE (\d+)", (ROOT / "docker" / "Dockerfile").read_text(), re.M)
     assert _published(station) == [f"127.0.0.1:{web.port}:{web.port}"] and exposed == [str(web.port)]
-    assert web.host == "0.0.0.0" and "without encryption" in exposure(web)  # the doctor reports it
+    assert web.host == "0.0.0.0" and exposure(web) is Exposure.UNENCRYPTED  # the doctor reports it
 
 
 def test_no_service_keeps_logs_without_end_and_the_database_listens_on_no_network() -> None:

@@ -10,35 +10,35 @@ from core.clock import Clock
 from core.database import Database
 from core.settings import Settings
 from web.doctor import archive, clock, data, disks, machine, network
-from web.doctor.facts import Check, CheckedStation, CheckState
+from web.doctor.facts import Check, CheckedStation, CheckName, CheckState
 
 HOUR = 3600.0
 CHECKS = (
-    Check("station", data.running),
-    Check("versions", machine.versions, keep_s=HOUR),
-    Check("database", data.database),
-    Check("backlog", data.backlog, keep_s=60),
-    Check("registry", data.registry_difference, keep_s=300, limit_s=20),
-    Check("disk.space", disks.space, hung=CheckState.FAILED),
-    Check("disk.speed", disks.speed, keep_s=HOUR, limit_s=60, heavy=True, hung=CheckState.FAILED),
-    Check("disk.volumes", archive.volumes, keep_s=10),
-    Check("disk.quarantine", archive.quarantine, keep_s=300, limit_s=20),
-    Check("disk.smart", disks.smart, keep_s=HOUR, limit_s=30),
-    Check("clock", clock.synchronised),
-    Check("clock.retention", archive.deletion_clock, keep_s=10),
-    Check("time zone", clock.zone, keep_s=HOUR),
-    Check("port.console", network.console),
-    Check("port.discovery", network.discovery_port),
-    Check("receive buffers", network.receive_buffers),
-    Check("multicast", network.multicast, keep_s=60, limit_s=20),
-    Check("certificate", data.certificate),
-    Check("permissions", machine.rights),
-    Check("files", machine.files),
-    Check("memory", machine.memory),
-    Check("ffmpeg", machine.ffmpeg, keep_s=HOUR, limit_s=20),
-    Check("printing", machine.printing, keep_s=HOUR, limit_s=60, heavy=True),
-    Check("models", data.models, keep_s=HOUR, limit_s=60, heavy=True),
-    Check("backup", data.backup),
+    Check(CheckName.STATION, data.running),
+    Check(CheckName.VERSIONS, machine.versions, keep_s=HOUR),
+    Check(CheckName.DATABASE, data.database),
+    Check(CheckName.BACKLOG, data.backlog, keep_s=60),
+    Check(CheckName.REGISTRY, data.registry_difference, keep_s=300, limit_s=20),
+    Check(CheckName.DISK_SPACE, disks.space, hung=CheckState.FAILED),
+    Check(CheckName.DISK_SPEED, disks.speed, keep_s=HOUR, limit_s=60, heavy=True, hung=CheckState.FAILED),
+    Check(CheckName.DISK_VOLUMES, archive.volumes, keep_s=10),
+    Check(CheckName.DISK_QUARANTINE, archive.quarantine, keep_s=300, limit_s=20),
+    Check(CheckName.DISK_SMART, disks.smart, keep_s=HOUR, limit_s=30),
+    Check(CheckName.CLOCK, clock.synchronised),
+    Check(CheckName.CLOCK_RETENTION, archive.deletion_clock, keep_s=10),
+    Check(CheckName.TIME_ZONE, clock.zone, keep_s=HOUR),
+    Check(CheckName.PORT_CONSOLE, network.console),
+    Check(CheckName.PORT_DISCOVERY, network.discovery_port),
+    Check(CheckName.RECEIVE_BUFFERS, network.receive_buffers),
+    Check(CheckName.MULTICAST, network.multicast, keep_s=60, limit_s=20),
+    Check(CheckName.CERTIFICATE, data.certificate),
+    Check(CheckName.PERMISSIONS, machine.rights),
+    Check(CheckName.FILES, machine.files),
+    Check(CheckName.MEMORY, machine.memory),
+    Check(CheckName.FFMPEG, machine.ffmpeg, keep_s=HOUR, limit_s=20),
+    Check(CheckName.PRINTING, machine.printing, keep_s=HOUR, limit_s=60, heavy=True),
+    Check(CheckName.MODELS, data.models, keep_s=HOUR, limit_s=60, heavy=True),
+    Check(CheckName.BACKUP, data.backup),
 )
 
 

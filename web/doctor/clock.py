@@ -11,22 +11,20 @@ from zoneinfo import ZoneInfo
 import psutil
 
 from core.host.ntp import MAX_ERROR_S, STA_UNSYNC, TIME_ERROR, kernel_clock, timedated_answer
+from web.doctor.check_remedies import CheckRemedy as R
+from web.doctor.check_values import CheckValue as V
 from web.doctor.facts import CheckedStation, CheckResult, failed, ok, unknown, warning
 
 MAX_OFFSET_S = 0.5  # the station promises recorded times within 1 s
 # The kernel cuts a process name (comm) at 15 characters.
 DAEMONS = ("chronyd", "systemd-timesyncd", "systemd-timesyn", "ntpd", "openntpd")
-REMEDY = (
-    "install a time service: apt-get install chrony; "
-    "without internet access, add your own server in /etc/chrony/sources.d"
-)
 EARLIEST_YEAR = 2025
 
 
 def synchronised(station: CheckedStation) -> Sequence[CheckResult]:
     """Report whether the kernel's clock is synchronised, by how much it is off, and which service sets it."""
     if station.clock.now().year < EARLIEST_YEAR:
-        return [failed(f"the clock says {station.clock.now():%Y-%m-%d}", f"set the clock (date -s), then {REMEDY}")]
+        return [failed(V.CLOCK_IN_THE_PAST(day=f"{station.clock.now():%Y-%m-%d}"), R.SET_CLOCK())]
     kernel = kernel_clock()
     if kernel is None:
         return [_timedated_result()]
@@ -37,10 +35,10 @@ def _timedated_result() -> CheckResult:
     """Report what systemd's timedated says; it may query the kernel clock where this process may not."""
     said = timedated_answer()
     if said == "yes":
-        return ok("synchronised (timedatectl)")
+        return ok(V.CLOCK_SET_BY_SYSTEM())
     if said == "no":
-        return warning("not synchronised (timedatectl)", REMEDY)
-    return unknown("this process may not query the kernel clock", "run minwang doctor on the command line")
+        return warning(V.CLOCK_NOT_SET_BY_SYSTEM(), R.INSTALL_TIME_SERVICE())
+    return unknown(V.CLOCK_NOT_READABLE(), R.RUN_DOCTOR())
 
 
 def judge(state: int, status: int, offset: float, max_error: float, daemon: str | None) -> CheckResult:
@@ -51,17 +49,18 @@ def judge(state: int, status: int, offset: float, max_error: float, daemon: str 
     """
     if state == TIME_ERROR or status & STA_UNSYNC:
         if daemon:
-            return warning(
-                f"not synchronised, although {daemon} runs",
-                f"check that {daemon} reaches its time server (chronyc sources, timedatectl)",
-            )
-        return warning("not synchronised" if daemon is None else "not synchronised, no time service runs", REMEDY)
-    value = f"synchronised, off by {1000 * offset:.1f} ms, at most {1000 * max_error:.0f} ms" + (
-        f" ({daemon})" if daemon else ""
+            return warning(V.CLOCK_SERVICE_FAILS(service=daemon), R.CHECK_TIME_SERVICE(service=daemon))
+        found = V.CLOCK_NOT_SYNCHRONISED() if daemon is None else V.CLOCK_NO_SERVICE()
+        return warning(found, R.INSTALL_TIME_SERVICE())
+    off, limit = round(1000 * offset, 1), round(1000 * max_error)
+    found = (
+        V.CLOCK_SYNCHRONISED_BY(offset=off, limit=limit, service=daemon)
+        if daemon
+        else V.CLOCK_SYNCHRONISED(offset=off, limit=limit)
     )
     if abs(offset) > MAX_OFFSET_S or max_error > MAX_ERROR_S:
-        return warning(value, "check that the time service reaches its server (chronyc sources, timedatectl)")
-    return ok(value)
+        return warning(found, R.CHECK_TIME_SERVER())
+    return ok(found)
 
 
 def _daemon() -> str | None:
@@ -76,8 +75,8 @@ def zone(station: CheckedStation) -> Sequence[CheckResult]:
     name = station.settings.station.timezone
     offset = datetime.now(ZoneInfo(name)).utcoffset()
     machine = datetime.now().astimezone().utcoffset()
-    logs = "" if offset == machine else ", in which its own logs are written"
-    return [ok(f"{name}; the machine is set to {_machine_zone()}{logs}")]
+    found = V.ZONE if offset == machine else V.ZONE_OF_LOGS
+    return [ok(found(zone=name, machine=_machine_zone()))]
 
 
 def _machine_zone() -> str:

@@ -25,10 +25,13 @@ from nvr.recording_state import RecordingState
 from search.indexing.lag import lag
 from search.models import ModelRegistry
 from search.store.upkeep import model_dir_of
-from web.doctor.facts import CheckedStation, CheckResult, failed, locked_out, ok, unknown, warning
-from web.http.exposure import exposure, is_loopback
+from web.doctor.check_remedies import CheckRemedy as R
+from web.doctor.check_values import CheckValue as V
+from web.doctor.coded_text import Parameter
+from web.doctor.facts import CheckedStation, CheckResult, failed, locked_out, needs_database, ok, unknown, warning
+from web.http.exposure import Exposure, exposure, is_loopback
 from web.tls.authority import Authority, missing_hosts
-from web.tls.certificate import EXPIRES_SOON_DAYS, load
+from web.tls.certificate import EXPIRES_SOON_DAYS, Certificate, load
 
 SLOW_QUERY_S = 1.0
 BEHIND_WARNING_S = 600.0  # at ten minutes search begins to skip footage
@@ -49,13 +52,7 @@ async def database(station: CheckedStation) -> Sequence[CheckResult]:
     if station.database is None and await asyncio.to_thread(lambda: station.locked_out):
         return [locked_out(station)]
     if station.database is None:
-        return [
-            failed(
-                redact(station.trouble),
-                "start the station once (minwang serve) to create it, or check data.database",
-                kind,
-            )
-        ]
+        return [failed(V.DATABASE_MISSING(reason=redact(station.trouble)), R.START_STATION_ONCE(), kind)]
     started = time.monotonic()
     try:
         async with station.database.reading() as session:
@@ -64,36 +61,31 @@ async def database(station: CheckedStation) -> Sequence[CheckResult]:
     except (SQLAlchemyError, MinwangError) as e:
         return [_unreadable(e, kind)]
     seconds = time.monotonic() - started
-    value = f"{server}{', ' if server else ''}schema {revision}, answers in {1000 * seconds:.0f} ms"
+    facts: dict[str, Parameter] = {
+        "server": f"{server}, " if server else "",
+        "revision": revision,
+        "milliseconds": round(1000 * seconds),
+    }
     if revision != migrate.newest():
-        older = revision < migrate.newest()
-        remedy = (
-            "start the station, which brings it to this version"
-            if older
-            else "this program is older than the database: install the newer one"
-        )
-        return [failed(f"{value}; this program needs {migrate.newest()}", remedy, kind)]
+        advice = R.START_TO_MIGRATE() if revision < migrate.newest() else R.INSTALL_NEWER()
+        return [failed(V.DATABASE_OTHER_VERSION(needed=migrate.newest(), **facts), advice, kind)]
     if seconds > SLOW_QUERY_S:
-        return [warning(value, "find the process that loads the disk or the server (iotop, pg_stat_activity)", kind)]
-    return [ok(value, kind)]
+        return [warning(V.DATABASE_ANSWERS(**facts), R.FIND_DATABASE_LOAD(), kind)]
+    return [ok(V.DATABASE_ANSWERS(**facts), kind)]
 
 
 def _unreadable(e: SQLAlchemyError | MinwangError, kind: str) -> CheckResult:
     why = redact(str(getattr(e, "orig", None) or e).strip().splitlines()[0][:200])
     if "readonly" in why:  # this user may read the file but not SQLite's write-ahead log beside it
-        return unknown(f"cannot be opened by uid {os.geteuid()} ({why})", "run it as the station's user", kind)
-    remedy = (
-        "start the server and check data.database"
-        if kind != "sqlite"
-        else "restore it from the backup if it is damaged"
-    )
-    return failed(f"cannot be read ({why})", remedy, kind)
+        return unknown(V.DATABASE_NOT_OPENED(uid=os.geteuid(), reason=why), R.RUN_AS_STATION_USER(), kind)
+    advice = R.START_SERVER() if kind != "sqlite" else R.RESTORE_DATABASE()
+    return failed(V.DATABASE_UNREADABLE(reason=why), advice, kind)
 
 
 async def running(station: CheckedStation) -> Sequence[CheckResult]:
     """Check that the recorders send heartbeats, and count the streams that they record."""
     if station.database is None:
-        return [unknown("not known without the database", "see database")]
+        return [needs_database()]
     now = station.clock.now()
     async with station.database.reading() as session:
         alive = await alive_recorders(session, now)
@@ -101,34 +93,22 @@ async def running(station: CheckedStation) -> Sequence[CheckResult]:
         wanted = await lookup.recorded_streams(session)
     holder = await asyncio.to_thread(station_lock.holder, station.settings.data.dir)
     if not alive and holder is not None:
-        return [
-            failed(f"{holder} has locked the station, but no recorder has sent a heartbeat for 30 s", "read its log")
-        ]
+        return [failed(V.STATION_SILENT(holder=str(holder)), R.READ_ITS_LOG())]
     if not alive:
-        return [
-            failed(
-                "no recorder has sent a heartbeat for 30 s",
-                "start the station: minwang serve, or systemctl start minwang",
-            )
-        ]
-    recording = states.get(RecordingState.RECORDING, 0)
-    value = f"{recording} of {wanted} streams recorded by {len(alive)} recorders"
-    if len(alive) < station.settings.recorder.workers:
-        return [
-            failed(
-                f"{value}; {station.settings.recorder.workers} are set",
-                "read the log: a recorder process died and was not restarted",
-            )
-        ]
+        return [failed(V.NO_RECORDER(), R.START_STATION())]
+    recording, configured = states.get(RecordingState.RECORDING, 0), station.settings.recorder.workers
+    counts = {"recording": recording, "wanted": wanted, "recorders": len(alive)}
+    if len(alive) < configured:
+        return [failed(V.RECORDERS_MISSING(configured=configured, **counts), R.RECORDER_NOT_RESTARTED())]
     if recording < wanted:
-        return [warning(value, "see the console's patrol page for each camera's fault")]
-    return [ok(value)]
+        return [warning(V.STREAMS_RECORDED(**counts), R.SEE_PATROL())]
+    return [ok(V.STREAMS_RECORDED(**counts))]
 
 
 async def backlog(station: CheckedStation) -> Sequence[CheckResult]:
     """Report what is waiting: archive rows, files to hash, and footage to index for search."""
     if station.database is None:
-        return [unknown("not known without the database", "see database")]
+        return [needs_database()]
     return [await _rows(station), await _hashes(station), await _search(station)]
 
 
@@ -139,21 +119,17 @@ async def _rows(station: CheckedStation) -> CheckResult:
     async with station.database.reading() as session:
         late = await stream_status.count_late_rows(session, station.clock.now(), longest)
     if late:
-        return warning(
-            f"{late} streams have unwritten archive rows",
-            "find what locks the database (log: 'archive rows wait')",
-            "archive rows",
-        )
-    return ok("none wait", "archive rows")
+        return warning(V.ROWS_LATE(streams=late), R.FIND_DATABASE_LOCK(), "archive rows")
+    return ok(V.ROWS_WRITTEN(), "archive rows")
 
 
 async def _hashes(station: CheckedStation) -> CheckResult:
     assert station.database is not None
     async with station.database.reading() as session:
         waiting, files = await hash_backlog.backlog(session, station.clock.now(), HASH_HOURS)
-    value = f"{waiting} of {files} files of the last {HASH_HOURS} hours"
+    value = V.CHECKSUMS_WAITING(waiting=waiting, files=files, hours=HASH_HOURS)
     if waiting > HASH_WARNING * files:
-        return warning(value, "the CPU is too slow: reduce search.workers, or add cores", "checksums waiting")
+        return warning(value, R.CPU_TOO_SLOW(), "checksums waiting")
     return ok(value, "checksums waiting")
 
 
@@ -162,17 +138,12 @@ async def _search(station: CheckedStation) -> CheckResult:
     async with station.database.reading() as session:
         behind = await lag(session)
     if behind.behind_seconds is None:
-        return unknown("nothing that is recorded is indexed", "see station.running; search.workers may be 0", "search")
-    value = (
-        f"{behind.behind_seconds:.0f} s behind, {behind.skipped_seconds} s skipped, "
-        f"{behind.quarantined} streams left out"
+        return unknown(V.SEARCH_IDLE(), R.SEARCH_MAY_BE_OFF(), "search")
+    value = V.SEARCH_BEHIND(
+        behind=round(behind.behind_seconds), skipped=behind.skipped_seconds, quarantined=behind.quarantined
     )
     if behind.behind_seconds > BEHIND_WARNING_S or behind.quarantined:
-        return warning(
-            value,
-            "increase search.workers or use a faster model pack; minwang index --from TIME indexes again",
-            "search",
-        )
+        return warning(value, R.SPEED_UP_SEARCH(), "search")
     return ok(value, "search")
 
 
@@ -183,28 +154,22 @@ async def registry_difference(station: CheckedStation) -> Sequence[CheckResult]:
     """
     path = station.settings.inventory
     if station.database is None:
-        return [unknown("not known without the database", "see database")]
+        return [needs_database()]
     if path is None:
-        return [ok("no inventory file is set; the registry alone applies")]
+        return [ok(V.INVENTORY_NOT_SET())]
     if not await asyncio.to_thread(path.exists):
-        return [
-            unknown(f"{path}: no such file", "set inventory in the settings, or write one: minwang inventory export")
-        ]
+        return [unknown(V.INVENTORY_MISSING(path=str(path)), R.SET_INVENTORY())]
     try:
         wanted = await asyncio.to_thread(inventory.load, path)
     except InventoryError as e:
-        return [
-            failed(
-                f"{path}: {len(e.problems)} problems, the first: {e.problems[0]}",
-                "minwang inventory check lists them all",
-            )
-        ]
+        found = V.INVENTORY_WRONG(path=str(path), problems=len(e.problems), first=e.problems[0])
+        return [failed(found, R.CHECK_INVENTORY())]
     async with station.database.reading() as session:
         plan = await registry.plan(session, wanted)
     if plan.empty:
-        return [ok(f"{path}: unchanged since it was applied")]
-    value = f"{path}: {len(plan.added)} to add, {len(plan.changed)} to change, {len(plan.retired)} to retire"
-    return [warning(value, "minwang inventory plan lists them; minwang inventory apply applies them")]
+        return [ok(V.INVENTORY_APPLIED(path=str(path)))]
+    counts = {"added": len(plan.added), "changed": len(plan.changed), "retired": len(plan.retired)}
+    return [warning(V.INVENTORY_DIFFERS(path=str(path), **counts), R.APPLY_INVENTORY())]
 
 
 def models(station: CheckedStation) -> Sequence[CheckResult]:
@@ -217,67 +182,54 @@ def models(station: CheckedStation) -> Sequence[CheckResult]:
         try:
             installed.verify()
         except DetectorError as e:
-            found.append(
-                failed(
-                    str(e),
-                    f"minwang models remove {installed.pack.name}, then pull or add it again",
-                    installed.pack.name,
-                )
-            )
+            name = installed.pack.name
+            found.append(failed(V.MODEL_DAMAGED(reason=str(e)), R.REINSTALL_MODEL(name=name), name))
         else:
-            found.append(ok("checksums match", installed.pack.name))
+            found.append(ok(V.MODEL_INTACT(), installed.pack.name))
     wanted = station.settings.search.detector
     if wanted not in ("auto", "builtin", "none") and not any(
         wanted in (i.pack.id, i.pack.name) for i in shelf.installed()
     ):
-        found.append(
-            failed(
-                "search.detector names this pack, but it is not installed",
-                "minwang models list; minwang models add FOLDER",
-                wanted,
-            )
-        )
+        found.append(failed(V.MODEL_NOT_INSTALLED(), R.ADD_MODEL(), wanted))
     if not found:
-        remedy = "install one to find people and vehicles: minwang models list"
-        found.append(warning("no model pack: search detects motion, but not what moved", remedy))
+        found.append(warning(V.NO_MODEL(), R.INSTALL_MODEL()))
     return found
 
 
 def certificate(station: CheckedStation) -> Sequence[CheckResult]:
     """Check the console's certificate: validity, names, and whether the console is served unencrypted."""
     web = station.settings.web
-    if exposed := exposure(web):
-        value, _, remedy = exposed.rpartition("; ")
-        return [warning(value, remedy)]
+    match exposure(web):
+        case Exposure.UNENCRYPTED:
+            return [warning(V.CONSOLE_UNENCRYPTED(host=web.host), R.SET_TLS())]
+        case Exposure.BESIDE_PROXY:
+            return [warning(V.CONSOLE_BESIDE_PROXY(host=web.host), R.HIDE_BEHIND_PROXY())]
     if web.tls is TlsMode.PROXY:
-        return [unknown("the proxy holds the certificate", "watch its expiry there (docs/https.md)")]
+        return [unknown(V.CERTIFICATE_AT_PROXY(), R.WATCH_PROXY())]
     if web.tls is TlsMode.OFF:
-        return [ok("none is needed: the console listens on this machine only")]
+        return [ok(V.CERTIFICATE_NOT_NEEDED())]
     now = station.clock.now()
     try:
         found = load(*station.settings.certificate_files, now)
     except MinwangError as e:
         sentence, _, remedy = str(e).rpartition("; ")
-        return [failed(sentence or str(e), remedy or "see docs/https.md")]
-    left = int(found.days_left(now))
-    value = f"valid for {left} days, issued by {found.issuer}, for {', '.join(found.names)}"
+        advice = R.MEND_CERTIFICATE(advice=remedy or "see docs/https.md")
+        return [failed(V.CERTIFICATE_UNUSABLE(reason=sentence or str(e)), advice)]
+    return [_judge_certificate(station, found, int(found.days_left(now)))]
+
+
+def _judge_certificate(station: CheckedStation, found: Certificate, left: int) -> CheckResult:
+    """`left`: days until it expires."""
+    facts: dict[str, Parameter] = {"days": left, "issuer": found.issuer, "names": ", ".join(found.names)}
     own = station.settings.web.certificate is None and Authority(station.settings.data.dir).issued() is not None
     if left < EXPIRES_SOON_DAYS:
-        remedy = (
-            "minwang cert renew (its authority may be near its end: minwang cert show)"
-            if own
-            else "renew it with its issuer"
-        )
-        return [warning(value, remedy)]
+        return warning(V.CERTIFICATE_VALID(**facts), R.RENEW_OWN_CERTIFICATE() if own else R.RENEW_CERTIFICATE())
     missing = missing_hosts(found.names) if own else []
-    if missing and not is_loopback(web.host):
-        more = " ".join(f"--host {h}" for h in (*found.names, *missing))
-        return [
-            warning(
-                f"{value}; not for {', '.join(missing)}", f"if browsers use that address: minwang cert renew {more}"
-            )
-        ]
-    return [ok(value)]
+    if missing and not is_loopback(station.settings.web.host):
+        hosts = " ".join(f"--host {h}" for h in (*found.names, *missing))
+        lacks = V.CERTIFICATE_LACKS_NAMES(missing=", ".join(missing), **facts)
+        return warning(lacks, R.ADD_CERTIFICATE_NAMES(hosts=hosts))
+    return ok(V.CERTIFICATE_VALID(**facts))
 
 
 def backup(station: CheckedStation) -> Sequence[CheckResult]:
@@ -285,22 +237,20 @@ def backup(station: CheckedStation) -> Sequence[CheckResult]:
     if station.locked_out:
         return [locked_out(station)]
     data_dir, now = station.settings.data.dir, station.clock.now()
-    remedy = "minwang backup TARGET --passphrase-file FILE, every night: set backup.target (docs/backup.md)"
     runs = backup_log.read(data_dir)
     if not runs and (data_dir / backup_log.FILE).exists():
-        return [
-            unknown(
-                f"{data_dir / backup_log.FILE} cannot be read", "check its permissions; the next backup rewrites it"
-            )
-        ]
+        return [unknown(V.BACKUP_LOG_UNREADABLE(path=str(data_dir / backup_log.FILE)), R.CHECK_BACKUP_LOG())]
     last = backup_log.last_good(data_dir)
-    failure = f"; the last attempt failed: {redact(runs[-1].error)}" if runs and not runs[-1].good else ""
+    failure = redact(runs[-1].error) if runs and not runs[-1].good else ""
     if last is None:
-        return [warning(f"no backup was ever made{failure}", remedy)]
+        found = V.BACKUP_NEVER_GOOD(reason=failure) if failure else V.BACKUP_NONE()
+        return [warning(found, R.MAKE_BACKUPS())]
     age = now - last.at
-    value = f"{age.total_seconds() / 86_400:.1f} days old, {last.size / 1e6:.1f} MB at {last.target}{failure}"
+    days, size = round(age.total_seconds() / 86_400, 1), round(last.size / 1e6, 1)
+    facts: dict[str, Parameter] = {"days": days, "megabytes": size, "target": str(last.target)}
+    found = V.BACKUP_LAST_FAILED(reason=failure, **facts) if failure else V.BACKUP_AGE(**facts)
     if age > BACKUP_FAILED:
-        return [failed(value, remedy)]
+        return [failed(found, R.MAKE_BACKUPS())]
     if age > timedelta(hours=station.settings.backup.max_age_hours) or failure:
-        return [warning(value, remedy)]
-    return [ok(value)]
+        return [warning(found, R.MAKE_BACKUPS())]
+    return [ok(found)]

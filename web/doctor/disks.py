@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
+from web.doctor.check_remedies import CheckRemedy as R
+from web.doctor.check_values import CheckValue as V
 from web.doctor.facts import CheckedStation, CheckResult, failed, ok, unknown, warning
 
 MB = 1_000_000
@@ -28,7 +30,7 @@ DATA_WARNING, DATA_FAILED = 1000 * MB, 100 * MB
 INODES_WARNING, INODES_FAILED = 0.05, 0.01
 SMART_SECONDS = 8
 # SMART attributes of ATA disks whose raw value should be 0; failing drives show them (Backblaze drive statistics).
-SMART_ATTRIBUTES = {5: "reallocated", 187: "uncorrectable", 197: "pending", 198: "offline uncorrectable"}
+SMART_ATTRIBUTES = {5: "reallocated", 187: "uncorrectable", 197: "pending", 198: "offline_uncorrectable"}
 
 
 class _Message(TypedDict, total=False):
@@ -90,23 +92,20 @@ def _space(path: Path, keeps_free: int | None) -> CheckResult:
     try:
         found = os.statvfs(path)
     except FileNotFoundError:
-        return failed("the folder does not exist", "mount its disk, or correct data.dir and data.volumes", subject)
+        return failed(V.FOLDER_MISSING(), R.MOUNT_FOLDER(), subject)
     except PermissionError:
-        return unknown(f"cannot be read by uid {os.geteuid()}", "run it as the station's user", subject)
+        return unknown(V.FOLDER_UNREADABLE(uid=os.geteuid()), R.RUN_AS_STATION_USER(), subject)
     free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
     inodes = found.f_favail / found.f_files if found.f_files else 1.0
-    value = f"{free / 1e9:.1f} of {total / 1e9:.1f} GB free"
-    if found.f_files:
-        value += f", {inodes:.0%} of the inodes"
+    gigabytes = {"free": round(free / 1e9, 1), "total": round(total / 1e9, 1)}
+    value = V.SPACE_AND_INODES(inodes=round(100 * inodes), **gigabytes) if found.f_files else V.SPACE_FREE(**gigabytes)
     if not os.access(path, os.W_OK, effective_ids=True):
-        return failed(
-            f"{value}; not writable", f"make it writable for the station's user: chown -R USER {path}", subject
-        )
+        return failed(V.NOT_WRITABLE(**gigabytes), R.MAKE_WRITABLE(path=str(path)), subject)
     if free < DATA_FAILED or inodes < INODES_FAILED:
-        return failed(value, "free space: delete files of other programs, or add a disk", subject)
+        return failed(value, R.FREE_SPACE_NOW(), subject)
     # Retention keeps a volume at its limit permanently. Below half of the limit, retention cannot keep up.
     if free < (DATA_WARNING if keeps_free is None else keeps_free // 2) or inodes < INODES_WARNING:
-        return warning(value, "free space, lower retention.main_days, or add a volume", subject)
+        return warning(value, R.FREE_SPACE(), subject)
     return ok(value, subject)
 
 
@@ -117,7 +116,7 @@ def speed(station: CheckedStation) -> Sequence[CheckResult]:
         try:
             device = path.stat().st_dev
         except OSError as e:
-            found.append(unknown(f"not measured ({e.strerror})", "see disk.space", str(path)))
+            found.append(unknown(V.SPEED_NOT_MEASURED(reason=e.strerror or ""), R.SEE_DISK_SPACE(), str(path)))
             continue
         if device not in seen:
             seen.add(device)
@@ -128,25 +127,17 @@ def speed(station: CheckedStation) -> Sequence[CheckResult]:
 def _speed(path: Path, keeps_free: int) -> CheckResult:
     subject = str(path)
     if shutil.disk_usage(path).free < min(keeps_free, 500 * MB) // 2 + 2 * TEST_BYTES:
-        return unknown("not measured: too little free space", "free space first (see disk.space)", subject)
+        return unknown(V.SPEED_NO_SPACE(), R.FREE_SPACE_FIRST(), subject)
     try:
         # Without a name (O_TMPFILE) the file disappears with the process, however it ends.
         with tempfile.TemporaryFile(dir=path) as file:
             rate = _written(file.fileno())
             typical, slowest = _synced(file.fileno())
     except OSError as e:
-        return failed(
-            f"writing failed ({e.strerror})",
-            "check the disk (dmesg), the mount options and the permissions",
-            subject,
-        )
-    value = f"{rate / MB:.0f} MB/s written, flush {1000 * typical:.1f} ms (slowest {1000 * slowest:.0f} ms)"
+        return failed(V.WRITING_FAILED(reason=e.strerror or ""), R.CHECK_DISK_AND_MOUNT(), subject)
+    value = V.DISK_SPEED(rate=round(rate / MB), typical=round(1000 * typical, 1), slowest=round(1000 * slowest))
     if rate < SLOW_MB_S * MB or slowest > SLOW_SYNC_S:
-        remedy = (
-            f"recordings need {SLOW_MB_S} MB/s and flushes below {1000 * SLOW_SYNC_S:.0f} ms: "
-            "use another disk, or spread the cameras over several"
-        )
-        return warning(value, remedy, subject)
+        return warning(value, R.FASTER_DISK(rate=SLOW_MB_S, flush=round(1000 * SLOW_SYNC_S)), subject)
     return ok(value, subject)
 
 
@@ -178,13 +169,9 @@ def smart(station: CheckedStation) -> Sequence[CheckResult]:
     program = shutil.which("smartctl") or ("/usr/sbin/smartctl" if Path("/usr/sbin/smartctl").exists() else "")
     disks = sorted({d for path in folders(station) for d in _disks(path)})
     if not disks:
-        return [
-            unknown(
-                "no physical disk is found below the folders", "nothing, on a virtual machine or a network file system"
-            )
-        ]
+        return [unknown(V.NO_PHYSICAL_DISK(), R.NOTHING_ON_VIRTUAL())]
     if not program:
-        return [unknown("smartctl is not installed", "install it: apt-get install smartmontools", d) for d in disks]
+        return [unknown(V.SMARTCTL_MISSING(), R.INSTALL_SMARTCTL(), d) for d in disks]
     return [_smart(program, d) for d in disks]
 
 
@@ -217,7 +204,7 @@ def _smart(program: str, disk: str) -> CheckResult:
         done = subprocess.run(command, capture_output=True, timeout=SMART_SECONDS, check=False)
         said: SmartReport = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired) as e:
-        return unknown(f"smartctl gave no answer ({_why(e)})", "run smartctl -a by hand", disk)
+        return unknown(V.SMARTCTL_SILENT(reason=_why(e)), R.RUN_SMARTCTL(), disk)
     return judge_smart(said, disk)
 
 
@@ -227,24 +214,27 @@ def judge_smart(said: SmartReport, disk: str) -> CheckResult:
     if passed is None:
         messages = said.get("smartctl", {}).get("messages", [])
         why = messages[0].get("string", "") if messages else ""
-        return unknown(
-            f"the disk reports no SMART data ({why or 'no SMART'})",
-            "run it as root once; a virtual disk has no SMART data",
-            disk,
-        )
+        return unknown(V.SMART_ABSENT(reason=why or "no SMART"), R.RUN_AS_ROOT_ONCE(), disk)
     nvme = said.get("nvme_smart_health_information_log", {})
-    counts = {
-        SMART_ATTRIBUTES[a["id"]]: a["raw"]["value"]
-        for a in said.get("ata_smart_attributes", {}).get("table", [])
-        if a.get("id") in SMART_ATTRIBUTES and a.get("raw", {}).get("value")
-    }
-    if nvme.get("media_errors"):
-        counts["media errors"] = nvme["media_errors"]
-    used = nvme.get("percentage_used", 0)
-    value = ", ".join(["passed" if passed else "FAILED", *(f"{n} {name}" for name, n in counts.items())])
-    value += f", {used} % worn" if nvme else ""
+    counts = _sector_counts(said)
+    errors, worn = nvme.get("media_errors", 0), nvme.get("percentage_used", 0)
+    if nvme:
+        value = (V.SMART_NVME if passed else V.SMART_NVME_FAILED)(media_errors=errors, worn=worn)
+    elif any(counts.values()):
+        value = (V.SMART_SECTORS if passed else V.SMART_SECTORS_FAILED)(**counts)
+    else:
+        value = (V.SMART_PASSED if passed else V.SMART_FAILED)()
     if not passed:
-        return failed(value, "replace the disk now: it reports a failure", disk)
-    if counts or used >= 90:
-        return warning(value, "plan to replace the disk: such errors increase", disk)
+        return failed(value, R.REPLACE_DISK_NOW(), disk)
+    if errors or any(counts.values()) or worn >= 90:
+        return warning(value, R.PLAN_DISK_REPLACEMENT(), disk)
     return ok(value, disk)
+
+
+def _sector_counts(said: SmartReport) -> dict[str, int]:
+    """Return the raw value of each of SMART_ATTRIBUTES; 0 where the disk does not report it."""
+    counts = dict.fromkeys(SMART_ATTRIBUTES.values(), 0)
+    for attribute in said.get("ata_smart_attributes", {}).get("table", []):
+        if name := SMART_ATTRIBUTES.get(attribute.get("id", 0)):
+            counts[name] = attribute.get("raw", {}).get("value", 0)
+    return counts

@@ -14,6 +14,9 @@ from pydantic import BaseModel, Field
 from core.clock import Clock
 from core.database import Database
 from core.settings import Settings
+from web.doctor.check_remedies import CheckRemedy
+from web.doctor.check_values import CheckValue
+from web.doctor.coded_text import CodedText, Parameter
 
 
 class CheckState(StrEnum):
@@ -23,14 +26,48 @@ class CheckState(StrEnum):
     UNKNOWN = "unknown"  # could not be found out; not the same as ok
 
 
-class Fact(BaseModel):
-    """One fact of the station."""
+class CheckName(StrEnum):
+    """The checks, in the order in which they are printed."""
 
-    check: str = Field(description="Name of the check, e.g. disk.space")
+    STATION = "station"
+    VERSIONS = "versions"
+    DATABASE = "database"
+    BACKLOG = "backlog"
+    REGISTRY = "registry"
+    DISK_SPACE = "disk.space"
+    DISK_SPEED = "disk.speed"
+    DISK_VOLUMES = "disk.volumes"
+    DISK_QUARANTINE = "disk.quarantine"
+    DISK_SMART = "disk.smart"
+    CLOCK = "clock"
+    CLOCK_RETENTION = "clock.retention"
+    TIME_ZONE = "time zone"
+    PORT_CONSOLE = "port.console"
+    PORT_DISCOVERY = "port.discovery"
+    RECEIVE_BUFFERS = "receive buffers"
+    MULTICAST = "multicast"
+    CERTIFICATE = "certificate"
+    PERMISSIONS = "permissions"
+    FILES = "files"
+    MEMORY = "memory"
+    FFMPEG = "ffmpeg"
+    PRINTING = "printing"
+    MODELS = "models"
+    BACKUP = "backup"
+
+
+class Fact(BaseModel):
+    """One fact of the station: English sentences, and the codes of which other languages make theirs."""
+
+    check: CheckName
     subject: str = Field(description="What was checked: a folder, an interface …; may be empty")
     state: CheckState
     value: str = Field(description="What was found, with unit")
+    code: CheckValue
+    params: dict[str, Parameter] = Field(description="What the sentence about the code names")
     remedy: str = Field(description="What to do; empty where nothing is to be done")
+    remedy_code: CheckRemedy | None
+    remedy_params: dict[str, Parameter]
     at: datetime = Field(description="When the check ran")
     seconds: float = Field(description="How long the check took")
 
@@ -40,13 +77,23 @@ class CheckResult:
     """The result of a check. Raises ValueError if the state is not ok and `remedy` is empty, or the reverse."""
 
     state: CheckState
-    value: str
-    remedy: str = ""
+    found: CodedText[CheckValue]
+    advice: CodedText[CheckRemedy] | None = None
     subject: str = ""
 
     def __post_init__(self) -> None:
-        if (self.state is CheckState.OK) == bool(self.remedy):
+        if (self.state is CheckState.OK) == (self.advice is not None):
             raise ValueError(f"'{self.value}': a result needs a remedy if and only if its state is not ok")
+
+    @property
+    def value(self) -> str:
+        """What was found, in English."""
+        return str(self.found)
+
+    @property
+    def remedy(self) -> str:
+        """What to do, in English; empty where nothing is to be done."""
+        return str(self.advice or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,30 +117,30 @@ class CheckedStation:
         return self.settings.source.path
 
 
-def ok(value: str, subject: str = "") -> CheckResult:
-    return CheckResult(CheckState.OK, value, subject=subject)
+def ok(found: CodedText[CheckValue], subject: str = "") -> CheckResult:
+    return CheckResult(CheckState.OK, found, subject=subject)
 
 
-def warning(value: str, remedy: str, subject: str = "") -> CheckResult:
-    return CheckResult(CheckState.WARNING, value, remedy, subject)
+def warning(found: CodedText[CheckValue], advice: CodedText[CheckRemedy], subject: str = "") -> CheckResult:
+    return CheckResult(CheckState.WARNING, found, advice, subject)
 
 
-def failed(value: str, remedy: str, subject: str = "") -> CheckResult:
-    return CheckResult(CheckState.FAILED, value, remedy, subject)
+def failed(found: CodedText[CheckValue], advice: CodedText[CheckRemedy], subject: str = "") -> CheckResult:
+    return CheckResult(CheckState.FAILED, found, advice, subject)
+
+
+def unknown(found: CodedText[CheckValue], advice: CodedText[CheckRemedy], subject: str = "") -> CheckResult:
+    return CheckResult(CheckState.UNKNOWN, found, advice, subject)
 
 
 def locked_out(station: CheckedStation) -> CheckResult:
-    folder = station.settings.data.dir
-    return CheckResult(
-        CheckState.UNKNOWN,
-        f"{folder} cannot be read by uid {os.geteuid()}",
-        "run it as the station's user",
-        str(folder),
-    )
+    folder = str(station.settings.data.dir)
+    found = CheckValue.UNREADABLE_FOR_USER(path=folder, uid=os.geteuid())
+    return unknown(found, CheckRemedy.RUN_AS_STATION_USER(), folder)
 
 
-def unknown(value: str, remedy: str, subject: str = "") -> CheckResult:
-    return CheckResult(CheckState.UNKNOWN, value, remedy, subject)
+def needs_database() -> CheckResult:
+    return unknown(CheckValue.NEEDS_DATABASE(), CheckRemedy.SEE_DATABASE())
 
 
 BlockingCheck = Callable[[CheckedStation], Sequence[CheckResult]]  # blocks; runs in a thread of its own
@@ -104,7 +151,7 @@ AsyncCheck = Callable[[CheckedStation], Awaitable[Sequence[CheckResult]]]
 class Check:
     """One check. The result is reused for `keep_s` seconds; after `limit_s` seconds the check counts as hung."""
 
-    name: str
+    name: CheckName
     run: BlockingCheck | AsyncCheck
     keep_s: float = 15.0
     limit_s: float = 10.0

@@ -23,6 +23,8 @@ from core.host.child_environment import child_environment
 from core.secrets import KEY_FILE
 from core.settings import TLS_DIR
 from nvr.recorder.heartbeats import recorder_pids
+from web.doctor.check_remedies import CheckRemedy as R
+from web.doctor.check_values import CheckValue as V
 from web.doctor.facts import CheckedStation, CheckResult, failed, locked_out, ok, unknown, warning
 
 FILES_PER_STREAM = 4  # socket, segment file, next segment file, one viewer
@@ -34,23 +36,18 @@ PRINTING_TEXT = "民网巡检登记派出所村案件"
 async def files(station: CheckedStation) -> Sequence[CheckResult]:
     """Compare the open files that a recorder process may have with the number that its cameras need."""
     if station.database is None:
-        return [unknown("the number of cameras is not known", "see database")]
+        return [unknown(V.CAMERAS_NOT_KNOWN(), R.SEE_DATABASE())]
     async with station.database.reading() as session:
         streams = await lookup.recorded_streams(session)
         pids = await recorder_pids(session)
     needed = FILES_BASE + FILES_PER_STREAM * -(-streams // station.settings.recorder.workers)
     limits = [limit for pid in pids if (limit := _limit(pid)) is not None]
-    allowed, whose = (
-        (min(limits), "recorder") if limits else (resource.getrlimit(resource.RLIMIT_NOFILE)[0], "this process")
-    )
-    value = f"{allowed} allowed to {whose}, about {needed} needed for {streams} streams"
+    allowed = min(limits) if limits else resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    code = V.FILES_OF_RECORDER if limits else V.FILES_OF_PROCESS
+    found = code(allowed=allowed, needed=needed, streams=streams)
     if allowed < needed:
-        remedy = (
-            f"raise it: LimitNOFILE={max(65_536, needed)} in the systemd unit, or ulimit -n before the start; "
-            "or more recorder.workers"
-        )
-        return [failed(value, remedy)]
-    return [ok(value)]
+        return [failed(found, R.RAISE_FILES(limit=max(65_536, needed)))]
+    return [ok(found)]
 
 
 def _limit(pid: int) -> int | None:
@@ -63,25 +60,22 @@ def _limit(pid: int) -> int | None:
 
 
 def memory(_station: CheckedStation) -> Sequence[CheckResult]:
-    found, swap = psutil.virtual_memory(), psutil.swap_memory()
-    share = found.available / found.total
-    value = f"{found.available / 1e9:.1f} of {found.total / 1e9:.1f} GB available, {swap.used / 1e9:.1f} GB swapped out"
+    memory_, swap = psutil.virtual_memory(), psutil.swap_memory()
+    share = memory_.available / memory_.total
+    available, total, swapped = (round(n / 1e9, 1) for n in (memory_.available, memory_.total, swap.used))
+    found = V.MEMORY(available=available, total=total, swapped=swapped)
     if share < MEMORY_FAILED:
-        return [
-            failed(
-                value, "the kernel will soon kill processes: reduce search.workers and patrol.workers, or add memory"
-            )
-        ]
+        return [failed(found, R.MEMORY_NEARLY_GONE())]
     if share < MEMORY_WARNING:
-        return [warning(value, "reduce search.workers and patrol.workers, or add memory")]
-    return [ok(value)]
+        return [warning(found, R.MEMORY_SHORT())]
+    return [ok(found)]
 
 
 def ffmpeg(_station: CheckedStation) -> Sequence[CheckResult]:
     """Check ffmpeg: it records streams that the native engine cannot, and converts H.265 for browsers."""
     program = shutil.which("ffmpeg")
     if program is None:
-        return [failed("not installed", "install it: apt-get install ffmpeg")]
+        return [failed(V.NOT_INSTALLED(), R.INSTALL_FFMPEG())]
     listed = subprocess.run(
         [program, "-hide_banner", "-decoders"], capture_output=True, text=True, timeout=8, check=False
     ).stdout
@@ -89,20 +83,15 @@ def ffmpeg(_station: CheckedStation) -> Sequence[CheckResult]:
     said = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=8, check=False).stdout
     version = said.split()[2] if len(said.split()) > 2 else "?"
     if missing := {"h264", "hevc"} - decoders:
-        return [
-            failed(
-                f"{version}, without {', '.join(sorted(missing))}", "install a complete build: apt-get install ffmpeg"
-            )
-        ]
-    return [ok(f"{version}, decodes h264 and hevc")]
+        found = V.FFMPEG_LACKS(version=version, missing=", ".join(sorted(missing)))
+        return [failed(found, R.INSTALL_COMPLETE_FFMPEG())]
+    return [ok(V.FFMPEG_COMPLETE(version=version))]
 
 
 def printing(station: CheckedStation) -> Sequence[CheckResult]:
     """Print a Chinese page with the reports' renderer, in a disposable process (web.doctor.printing)."""
     if not ctypes.util.find_library("pango-1.0"):
-        return [
-            failed("Pango is missing", "install it: apt-get install libpango-1.0-0 libpangoft2-1.0-0 fonts-noto-cjk")
-        ]
+        return [failed(V.PANGO_MISSING(), R.INSTALL_PANGO())]
     text = PRINTING_TEXT + "".join(c for c in station.settings.station.name if c.isalnum())
     done = subprocess.run(
         [sys.executable, "-m", "web.doctor.printing"],
@@ -117,18 +106,12 @@ def printing(station: CheckedStation) -> Sequence[CheckResult]:
         found = json.loads(done.stdout)
     except ValueError:
         last = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
-        return [
-            failed(
-                f"rendering failed ({last[0][:200]})",
-                "install what it needs: apt-get install libpango-1.0-0 libpangoft2-1.0-0",
-            )
-        ]
+        return [failed(V.PRINTING_FAILED(reason=last[0][:200]), R.INSTALL_RENDERER())]
     if "error" in found:
-        return [failed("nothing can be printed", found["error"])]
+        return [failed(V.PRINTING_IMPOSSIBLE(), R.MEND_PRINTING(advice=found["error"]))]
     if found["missing"]:
-        remedy = "install a font with Chinese characters: apt-get install fonts-noto-cjk"
-        return [failed(f"empty boxes instead of {found['missing'][:20]}", remedy)]
-    return [ok(f"Chinese is printed ({', '.join(found['families'])})")]
+        return [failed(V.CHARACTERS_MISSING(characters=found["missing"][:20]), R.INSTALL_FONT())]
+    return [ok(V.CHINESE_PRINTED(fonts=", ".join(found["families"])))]
 
 
 def rights(station: CheckedStation) -> Sequence[CheckResult]:
@@ -149,9 +132,9 @@ def rights(station: CheckedStation) -> Sequence[CheckResult]:
     if station.config is not None and station.config.exists():
         found.append(_settings_file(station))
     if os.geteuid() == 0:
-        found.append(warning("runs as root", "run the station as a user of its own: minwang install", "user"))
+        found.append(warning(V.RUNS_AS_ROOT(), R.USE_OWN_USER(), "user"))
     else:
-        found.append(ok(f"runs as uid {os.geteuid()}", "user"))
+        found.append(ok(V.RUNS_AS_USER(uid=os.geteuid()), "user"))
     return found
 
 
@@ -159,8 +142,8 @@ def _private(path: Path, forbidden: int, right: int, what: str) -> CheckResult:
     mode = path.stat().st_mode & 0o777
     if mode & forbidden:
         state = failed if what == "key" else warning
-        return state(f"mode {mode:o}: others can read it", f"chmod {right:o} {path}", str(path))
-    return ok(f"mode {mode:o}", str(path))
+        return state(V.MODE_READABLE(mode=f"{mode:o}"), R.CHANGE_MODE(mode=f"{right:o}", path=str(path)), str(path))
+    return ok(V.MODE(mode=f"{mode:o}"), str(path))
 
 
 def _settings_file(station: CheckedStation) -> CheckResult:
@@ -170,21 +153,14 @@ def _settings_file(station: CheckedStation) -> CheckResult:
         "@" in station.settings.data.database
         and ":" in station.settings.data.database.partition("://")[2].partition("@")[0]
     )
+    path, shown = str(station.config), f"{mode:o}"
     if mode & 0o022:
-        return failed(
-            f"mode {mode:o}: others can change the settings", f"chmod 640 {station.config}", str(station.config)
-        )
+        return failed(V.MODE_CHANGEABLE(mode=shown), R.CHANGE_MODE(mode="640", path=path), path)
     if secret and mode & 0o007:
-        return failed(
-            f"mode {mode:o}: others can read the database's password",
-            f"chmod 640 {station.config}",
-            str(station.config),
-        )
-    return ok(f"mode {mode:o}", str(station.config))
+        return failed(V.MODE_PASSWORD_READABLE(mode=shown), R.CHANGE_MODE(mode="640", path=path), path)
+    return ok(V.MODE(mode=shown), path)
 
 
 def versions(_station: CheckedStation) -> Sequence[CheckResult]:
-    python = platform.python_version()
-    return [
-        ok(f"minwang {core.__version__}, Python {python}, SQLite {sqlite3.sqlite_version}, Linux {platform.release()}")
-    ]
+    python, linux = platform.python_version(), platform.release()
+    return [ok(V.PROGRAM_VERSIONS(release=core.__version__, python=python, sqlite=sqlite3.sqlite_version, linux=linux))]

@@ -17,6 +17,8 @@ from core.error_codes import ErrorCode
 from core.network.error_text import reason
 from core.settings import TlsMode
 from nvr.rtsp import camera_socket
+from web.doctor.check_remedies import CheckRemedy as R
+from web.doctor.check_values import CheckValue as V
 from web.doctor.facts import CheckedStation, CheckResult, failed, ok, unknown, warning
 
 WAIT_S = 1.0
@@ -27,38 +29,27 @@ def receive_buffers(_station: CheckedStation) -> Sequence[CheckResult]:
     with socket.socket() as sock:
         camera_socket.request_buffer(sock, camera_socket.MAX_BUFFER)
         size = camera_socket.granted_buffer(sock)
-    value = f"{size} of {camera_socket.MAX_BUFFER} bytes granted a camera"
-    if size < camera_socket.MAX_BUFFER:
-        remedy = f"echo net.core.rmem_max={camera_socket.MAX_BUFFER} > /etc/sysctl.d/60-minwang.conf; sysctl --system"
-        return [warning(f"{value}: streams with a high bit rate must be read more often, which costs CPU", remedy)]
-    return [ok(value)]
+    wanted = camera_socket.MAX_BUFFER
+    if size < wanted:
+        return [warning(V.BUFFERS_SMALL(granted=size, wanted=wanted), R.RAISE_RMEM(bytes=wanted))]
+    return [ok(V.BUFFERS_LARGE(granted=size, wanted=wanted))]
 
 
 def console(station: CheckedStation) -> Sequence[CheckResult]:
     """Check that the console's port answers as a console, or is free."""
     web, subject = station.settings.web, f"{station.settings.web.host}:{station.settings.web.port}"
     if web.port == 0:
-        return [unknown("web.port = 0 chooses any free port", "set web.port, so that people know the address")]
+        return [unknown(V.PORT_ANY(), R.SET_PORT())]
     try:
         answer = _ask(station)
     except ConnectionRefusedError:
         return [_bindable(web.host, web.port, subject)]
     except (OSError, http.client.HTTPException, ValueError) as e:
         why = "it does not speak HTTP" if isinstance(e, http.client.HTTPException) else reason(e)
-        return [
-            failed(
-                f"another program answers ({why})",
-                "set web.port to another, or end what holds it (ss -ltnp)",
-                subject,
-            )
-        ]
+        return [failed(V.PORT_FOREIGN_BECAUSE(reason=why), R.END_OTHER_PROGRAM(), subject)]
     if not answer:
-        return [
-            failed(
-                "another program answers", "use another web.port, or stop the program that uses it (ss -ltnp)", subject
-            )
-        ]
-    return [ok("the console answers", subject)]
+        return [failed(V.PORT_FOREIGN(), R.USE_OTHER_PORT(), subject)]
+    return [ok(V.CONSOLE_ANSWERS(), subject)]
 
 
 def _ask(station: CheckedStation) -> bool:
@@ -93,12 +84,8 @@ def _bindable(host: str, port: int, subject: str) -> CheckResult:
         try:
             s.bind((host, port))
         except OSError as e:
-            return failed(
-                f"cannot be used ({e.strerror})",
-                "set web.host to an address of this machine and web.port to a free port",
-                subject,
-            )
-    return warning("free: the station does not run", "start it: minwang serve, or systemctl start minwang", subject)
+            return failed(V.PORT_UNUSABLE(reason=e.strerror or ""), R.SET_HOST_AND_PORT(), subject)
+    return warning(V.PORT_FREE(), R.START_IT(), subject)
 
 
 def discovery_port(_station: CheckedStation) -> Sequence[CheckResult]:
@@ -108,13 +95,8 @@ def discovery_port(_station: CheckedStation) -> Sequence[CheckResult]:
         try:
             s.bind((ws_discovery.GROUP, ws_discovery.PORT))
         except OSError as e:
-            return [
-                warning(
-                    f"cannot be used ({e.strerror})",
-                    "stop the program that uses it (ss -lunp); until then new cameras are found once an hour",
-                )
-            ]
-    return [ok("can be bound")]
+            return [warning(V.PORT_UNUSABLE(reason=e.strerror or ""), R.FREE_DISCOVERY_PORT())]
+    return [ok(V.PORT_USABLE())]
 
 
 def multicast(_station: CheckedStation) -> Sequence[CheckResult]:
@@ -123,7 +105,7 @@ def multicast(_station: CheckedStation) -> Sequence[CheckResult]:
     flags = psutil.net_if_stats()
     addresses = ws_discovery.interfaces()
     found = [_loop(a, names.get(a, "")) for a in addresses if "loopback" not in flags[names[a]].flags.split(",")]
-    return found or [warning("no interface but loopback is up", "connect the camera network")]
+    return found or [warning(V.NO_INTERFACE(), R.CONNECT_NETWORK())]
 
 
 def _loop(address: str, name: str) -> CheckResult:
@@ -139,15 +121,6 @@ def _loop(address: str, name: str) -> CheckResult:
             s.sendto(token, (ws_discovery.GROUP, s.getsockname()[1]))
             heard = s.recv(200) == token
         except OSError as e:
-            why = "no datagram came back" if isinstance(e, TimeoutError) else e.strerror
-            return warning(
-                f"multicast does not work ({why})",
-                "allow it in the firewall (udp 3702, group 239.255.255.250); "
-                "cameras are found by their addresses until then",
-                subject,
-            )
-    return (
-        ok("group joined, datagram came back", subject)
-        if heard
-        else warning("foreign datagram", "run it again", subject)
-    )
+            why = "no datagram came back" if isinstance(e, TimeoutError) else e.strerror or ""
+            return warning(V.MULTICAST_FAILS(reason=why), R.ALLOW_MULTICAST(), subject)
+    return ok(V.MULTICAST_WORKS(), subject) if heard else warning(V.MULTICAST_FOREIGN(), R.RUN_AGAIN(), subject)

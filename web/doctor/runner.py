@@ -12,6 +12,9 @@ from datetime import datetime
 from core.clock import Clock
 from core.logs import redact
 from core.tasks import run_all
+from web.doctor.check_remedies import CheckRemedy as R
+from web.doctor.check_values import CheckValue as V
+from web.doctor.coded_text import CodedText
 from web.doctor.facts import Check, CheckedStation, CheckResult, CheckState, Fact, failed, unknown
 
 
@@ -49,7 +52,7 @@ class Doctor:
     async def _run(self, check: Check, cached: _CachedResult) -> None:
         at, started = self._clock.now(), self._clock.monotonic()
         if cached.thread is not None and cached.thread.is_alive():
-            findings: Sequence[CheckResult] = [_hung(check, "still does not answer")]
+            findings: Sequence[CheckResult] = [_hung(check, V.STILL_NO_ANSWER())]
         else:
             findings = await self._findings(check, cached)
         seconds = round(self._clock.monotonic() - started, 3)
@@ -64,10 +67,10 @@ class Doctor:
                     return found
                 return await self._in_a_thread(check, cached)
         except TimeoutError:
-            return [_hung(check, f"no answer within {check.limit_s:.0f} s")]
+            return [_hung(check, V.NO_ANSWER_IN_TIME(seconds=round(check.limit_s)))]
         except Exception as e:  # noqa: BLE001  # a check that fails is itself a fact to report
             sentence = redact((str(e).strip() or "no reason given").splitlines()[0][:300])
-            return [unknown(f"could not be checked ({sentence})", "read the log, or report the problem")]
+            return [unknown(V.CHECK_FAILED(reason=sentence), R.READ_LOG_OR_REPORT())]
 
     async def _in_a_thread(self, check: Check, cached: _CachedResult) -> Sequence[CheckResult]:
         """Run a blocking check in a daemon thread that nothing joins at shutdown: a dead disk may block it forever."""
@@ -103,18 +106,22 @@ def worst(facts: Sequence[Fact]) -> CheckState:
     return CheckState.OK
 
 
-def _hung(check: Check, words: str) -> CheckResult:
-    remedy = "something that the check reads does not respond: a disk, a network file system, the database"
-    return failed(words, remedy) if check.hung is CheckState.FAILED else unknown(words, remedy)
+def _hung(check: Check, found: CodedText[V]) -> CheckResult:
+    result = failed if check.hung is CheckState.FAILED else unknown
+    return result(found, R.SOMETHING_HANGS())
 
 
-def _fact(check: Check, finding: CheckResult, at: datetime, seconds: float) -> Fact:
+def _fact(check: Check, result: CheckResult, at: datetime, seconds: float) -> Fact:
     return Fact(
         check=check.name,
-        subject=finding.subject,
-        state=finding.state,
-        value=finding.value,
-        remedy=finding.remedy,
+        subject=result.subject,
+        state=result.state,
+        value=result.value,
+        code=result.found.code,
+        params=result.found.parameters,
+        remedy=result.remedy,
+        remedy_code=result.advice.code if result.advice else None,
+        remedy_params=result.advice.parameters if result.advice else {},
         at=at,
         seconds=seconds,
     )

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from ipaddress import ip_address
 
 from core.settings import TlsMode, WebSettings
 
 
-def exposure(where: WebSettings) -> str:
-    """Return why passwords and pictures can be read on the network, and the remedy; empty if they cannot."""
+class Exposure(StrEnum):
+    UNENCRYPTED = "unencrypted"
+    BESIDE_PROXY = "beside_proxy"  # served encrypted by a proxy, and unencrypted beside it
+
+
+def exposure(where: WebSettings) -> Exposure | None:
+    """Return why passwords and pictures can be read on the network; None if they cannot."""
     if is_loopback(where.host) or where.tls is TlsMode.OWN:
-        return ""
+        return None
     if where.tls is TlsMode.OFF:
+        return Exposure.UNENCRYPTED
+    return None if where.trusted_proxies else Exposure.BESIDE_PROXY  # a trusted proxy runs on another machine
+
+
+def exposure_sentence(where: WebSettings, how: Exposure) -> str:
+    """Return the exposure and the remedy for the log."""
+    if how is Exposure.UNENCRYPTED:
         return (
             f"the console is served without encryption on {where.host}: passwords and pictures can be read on the way; "
             "run 'minwang cert' and set web.tls (docs/https.md)"
         )
-    if where.trusted_proxies:
-        return ""  # the proxy runs on another machine
     return (
         f"the console also answers without encryption on {where.host}, not only through its proxy; "
         'set web.host = "127.0.0.1", or web.trusted_proxies where the proxy is another machine (docs/https.md)'

@@ -17,7 +17,7 @@ from core.errors import CertificateError, MinwangError, NotFoundError
 from core.network import ports
 from core.settings import Settings, TlsMode
 from web.http import connection_limits, security_headers
-from web.http.exposure import exposure
+from web.http.exposure import exposure, exposure_sentence
 from web.http.tls_site import TlsSite
 from web.tls import install_page
 from web.tls.authority import Authority
@@ -55,7 +55,7 @@ class Listener:
             await _listen(site, where.host, where.redirect_port, "web.redirect_port")
         log.info("console at %s", address(self._settings))
         if exposed := exposure(where):
-            log.warning("%s", exposed)
+            log.warning("%s", exposure_sentence(where, exposed))
         self._say_dates()
 
     async def maintain(self) -> None:

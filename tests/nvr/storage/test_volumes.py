@@ -300,7 +300,7 @@ async def test_a_volume_that_is_read_only_comes_back_when_it_is_writable(
     monkeypatch.setattr("nvr.storage.volume_set.os.open", read_only)
     for _ in range(3):
         await hardware.check(11)
-    assert one.state == "failed" and "Read-only" in one.detail and "fsck" in remedy_of(one.state, one.detail)
+    assert one.state == "failed" and "Read-only" in one.detail and "fsck" in remedy_of(one.state, one.detail).sentence
     monkeypatch.setattr("nvr.storage.volume_set.os.open", real)
     await hardware.check(11)
     assert changes == ["failed", "ok"]

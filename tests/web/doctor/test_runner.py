@@ -12,9 +12,15 @@ import pytest
 
 from core.clock import ManualClock, SystemClock
 from core.settings import Settings
+from web.doctor.check_remedies import CheckRemedy
+from web.doctor.check_values import CheckValue
 from web.doctor.checks import CHECKS
-from web.doctor.facts import Check, CheckedStation, CheckResult, CheckState, Fact, ok, warning
+from web.doctor.facts import BlockingCheck, Check, CheckedStation, CheckName, CheckResult, CheckState, Fact, ok, warning
 from web.doctor.runner import Doctor, worst
+
+
+def _mode(path: str) -> CheckResult:
+    return warning(CheckValue.MODE_READABLE(mode="644"), CheckRemedy.CHANGE_MODE(mode="600", path=path), path)
 
 
 async def test_a_hanging_or_failing_check_does_not_stop_others() -> None:
@@ -23,7 +29,7 @@ async def test_a_hanging_or_failing_check_does_not_stop_others() -> None:
     def hangs(_: CheckedStation) -> Sequence[CheckResult]:
         looks.append(1)
         release.wait(20)
-        return [ok("at last")]
+        return [ok(CheckValue.CONSOLE_ANSWERS())]
 
     def dies(_: CheckedStation) -> Sequence[CheckResult]:
         raise RuntimeError("rtsp://user:geheim@10.1.1.1/ is no disk")
@@ -33,23 +39,27 @@ async def test_a_hanging_or_failing_check_does_not_stop_others() -> None:
         return []
 
     checks = (
-        Check("hangs", hangs, keep_s=0, limit_s=0.3, hung=CheckState.FAILED),
-        Check("dies", dies),
-        Check("waits", waits, limit_s=0.3),
-        Check("good", lambda _: [ok("fine", "a"), warning("less", "do it", "b")]),
+        Check(CheckName.DISK_SPACE, hangs, keep_s=0, limit_s=0.3, hung=CheckState.FAILED),
+        Check(CheckName.DISK_SMART, dies),
+        Check(CheckName.DATABASE, waits, limit_s=0.3),
+        Check(CheckName.BACKUP, lambda _: [ok(CheckValue.MODE(mode="640"), "a"), _mode("b")]),
     )
     doctor = Doctor(checks, CheckedStation(Settings(), SystemClock()))
     started = time.monotonic()
     facts = await doctor.facts()
     assert time.monotonic() - started < 3
     assert [(f.check, f.subject, f.state) for f in facts] == [
-        ("hangs", "", "failed"),
-        ("dies", "", "unknown"),
-        ("waits", "", "unknown"),
-        ("good", "a", "ok"),
-        ("good", "b", "warning"),
+        ("disk.space", "", "failed"),
+        ("disk.smart", "", "unknown"),
+        ("database", "", "unknown"),
+        ("backup", "a", "ok"),
+        ("backup", "b", "warning"),
     ]
     assert "geheim" not in facts[1].value and "is no disk" in facts[1].value and "Error" not in facts[1].value
+    good, less = facts[3], facts[4]
+    assert (good.code, good.params, good.remedy_code, good.remedy_params) == ("mode", {"mode": "640"}, None, {})
+    assert (less.remedy_code, less.remedy_params) == ("change_mode", {"mode": "600", "path": "b"})
+    assert (less.value, less.remedy) == ("mode 644: others can read it", "chmod 600 b")
     assert all(f.remedy for f in facts if f.state is not CheckState.OK) and facts[0].seconds >= 0.3
     again = await doctor.facts()
     # No second thread is started for a check that hangs
@@ -58,22 +68,25 @@ async def test_a_hanging_or_failing_check_does_not_stop_others() -> None:
     async with asyncio.timeout(5):
         while (last := (await doctor.facts())[0]).state is not CheckState.OK:
             await asyncio.sleep(0.05)
-    assert last.value == "at last"
+    assert last.value == "the console answers"
 
 
 async def test_results_are_cached_and_concurrent_calls_share_one_run() -> None:
     looks: list[str] = []
 
-    def look(name: str) -> object:
+    def look(name: str) -> BlockingCheck:
         def of(_: CheckedStation) -> Sequence[CheckResult]:
             looks.append(name)
             time.sleep(0.05)
-            return [ok(name)]
+            return [ok(CheckValue.NO_VOLUME())]
 
         return of
 
     manual = ManualClock()
-    checks = (Check("quick", look("quick"), keep_s=10), Check("slow", look("slow"), keep_s=3600, heavy=True))  # type: ignore[arg-type]
+    checks = (
+        Check(CheckName.CLOCK, look("quick"), keep_s=10),
+        Check(CheckName.DISK_SPEED, look("slow"), keep_s=3600, heavy=True),
+    )
     doctor = Doctor(checks, CheckedStation(Settings(), manual))
     await asyncio.gather(*(doctor.facts() for _ in range(20)))
     assert sorted(looks) == ["quick", "slow"]
@@ -92,7 +105,7 @@ async def test_heavy_checks_run_alone() -> None:
     async def light(_: CheckedStation) -> Sequence[CheckResult]:
         await asyncio.sleep(0.05)
         order.append("light")
-        return [ok("")]
+        return [ok(CheckValue.NO_VOLUME())]
 
     def look(_: CheckedStation) -> Sequence[CheckResult]:
         nonlocal at_once, most
@@ -101,22 +114,39 @@ async def test_heavy_checks_run_alone() -> None:
         order.append("heavy")
         time.sleep(0.05)
         at_once -= 1
-        return [ok("")]
+        return [ok(CheckValue.NO_VOLUME())]
 
-    heavy = [Check(str(i), look, heavy=True) for i in range(4)]
-    facts = await Doctor([*heavy, Check("light", light)], CheckedStation(Settings(), SystemClock())).facts()
+    names = (CheckName.DISK_SPEED, CheckName.PRINTING, CheckName.MODELS, CheckName.FFMPEG)
+    heavy = [Check(name, look, heavy=True) for name in names]
+    facts = await Doctor([*heavy, Check(CheckName.CLOCK, light)], CheckedStation(Settings(), SystemClock())).facts()
     assert most == 1 and order == ["light", *4 * ["heavy"]]
-    assert [f.check for f in facts] == ["0", "1", "2", "3", "light"]
+    assert [f.check for f in facts] == [*names, CheckName.CLOCK]
 
 
 def test_a_result_has_a_remedy_unless_it_is_ok() -> None:
-    for state, remedy in ((CheckState.OK, "do"), (CheckState.FAILED, ""), (CheckState.UNKNOWN, "")):
+    for state, remedy in (
+        (CheckState.OK, CheckRemedy.RUN_AGAIN()),
+        (CheckState.FAILED, None),
+        (CheckState.UNKNOWN, None),
+    ):
         with pytest.raises(ValueError, match="remedy"):
-            CheckResult(state, "x", remedy)
+            CheckResult(state, CheckValue.NO_VOLUME(), remedy)
     moment = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
     def fact(state: CheckState) -> Fact:
-        return Fact(check="", subject="", state=state, value="", remedy="", at=moment, seconds=0)
+        return Fact(
+            check=CheckName.CLOCK,
+            subject="",
+            state=state,
+            value="",
+            code=CheckValue.NO_VOLUME,
+            params={},
+            remedy="",
+            remedy_code=None,
+            remedy_params={},
+            at=moment,
+            seconds=0,
+        )
 
     assert worst([fact(CheckState.OK), fact(CheckState.UNKNOWN)]) is CheckState.UNKNOWN
     assert worst([fact(CheckState.WARNING), fact(CheckState.UNKNOWN)]) is CheckState.WARNING

@@ -1,5 +1,5 @@
 /** Words of the audit trail and the settings. */
-import type { AuditAction, AuditEntry, JsonValue } from "@/api/schema";
+import type { AuditAction, AuditEntry, JsonValue, SettingView } from "@/api/schema";
 import { i18n, t, term } from "@/shared/i18n";
 import { dateTime } from "@/shared/time";
 
@@ -37,5 +37,14 @@ export function settingWord(value: JsonValue): string {
   if (value === "set") return t("admin.secretSet");
   return value === "not set" ? t("admin.secretNotSet") : plain(value);
 }
+
+/** What a setting is for; of a setting of another release what the station says. */
+export function settingDescription(setting: Pick<SettingView, "key" | "description">): string {
+  const text = term("settings.key", setting.key);
+  return text === setting.key ? setting.description || "—" : text;
+}
+
+/** The part of the station to which a setting belongs. */
+export const settingSection = (key: string): string => term("settings.section", key.split(".")[0]);
 
 export const hasActionWord = (action: string, language: string): boolean => i18n.global.te(`admin.act.${actionKey(action)}`, language);
