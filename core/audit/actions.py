@@ -54,6 +54,7 @@ class AuditAction(StrEnum):
     FAULT_REFERENCE = "fault.reference"
     FAULT_REPORT = "fault.report"
     FAULT_VERDICT = "fault.verdict"
+    FAULT_WEEK = "fault.week"
     FINDING_ACCEPT = "finding.accept"
     FOOTAGE_EXPORT = "footage.export"
     HOLD_ADD = "hold.add"

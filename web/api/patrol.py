@@ -13,13 +13,14 @@ from core.audit.actions import AuditAction
 from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 from health.faults import fault_queries
-from health.patrol import inspection_coverage, maintenance, rounds, verdicts
+from health.patrol import camera_week, inspection_coverage, maintenance, rounds, verdicts
 from health.patrol.learning import learning_cameras
 from health.patrol.verdicts import FaultVerdict
 from health.tables import Fault, RoundScope
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
 from web.views.patrol import (
+    FaultWeekView,
     LearningView,
     MaintenanceView,
     PatrolView,
@@ -28,6 +29,7 @@ from web.views.patrol import (
     fault_view,
     maintenance_view,
     round_view,
+    week_view,
 )
 from web.work.picture_files import picture
 
@@ -169,6 +171,39 @@ async def fault_picture(c: Context) -> web.Response:
 async def fault_reference(c: Context) -> web.Response:
     """A good picture of the same camera for comparison; needs a stated purpose."""
     return await picture(c.services.data_dir, (await _audited_fault(c, FaultPicture.REFERENCE)).reference)
+
+
+@routes.add("GET", "/api/faults/{fault}/week", Permission.PATROL_VIEW, reply=FaultWeekView)
+async def fault_week(c: Context) -> FaultWeekView:
+    """What the inspections of the last seven days found on the fault's camera, and its references by day and night."""
+    now, pictures = c.services.clock.now(), c.identity.may(Permission.LIVE_VIEW)
+    async with c.services.database.reading() as session:
+        (fault,) = await fault_queries.by_numbers(session, [c.number("fault")], c.identity.villages)
+        days = await camera_week.of_fault(session, fault, now, c.services.zone)
+        references = await camera_week.references(session, fault.camera, now) if fault.camera else []
+    view = week_view(days, references, pictures=pictures)
+    named = [d.picture for d in view.days if d.picture is not None] + [r.inspection for r in view.references]
+    # Without a stated purpose, the row of the list does not open the pictures.
+    opens = [f"inspection {n} of fault {fault.id}" for n in named] if c.identity.purpose else []
+    await c.audit_view(
+        AuditAction.FAULT_WEEK, str(fault.id), key=f"fault.week {fault.id} {bool(opens)} {now:%Y%m%d}", opens=opens,
+        village=fault.village, camera=fault.camera,
+    )  # fmt: skip
+    return view
+
+
+@routes.add("GET", "/api/faults/{fault}/inspections/{inspection}", Permission.LIVE_VIEW, kind=ReplyKind.FILE)
+async def inspection_picture(c: Context) -> web.Response:
+    """The picture of an inspection of the fault's camera; needs a stated purpose."""
+    async with c.services.database.reading() as session:
+        (fault,) = await fault_queries.by_numbers(session, [c.number("fault")], c.identity.villages)
+        inspection = await camera_week.picture_of(session, fault, c.number("inspection"))
+    await c.audit_view(
+        AuditAction.FAULT_PICTURE, str(fault.id), reason=c.purpose,
+        key=f"inspection {inspection.id} of fault {fault.id}",
+        village=fault.village, camera=fault.camera, start=inspection.at.isoformat(), end=inspection.at.isoformat(),
+    )  # fmt: skip
+    return await picture(c.services.data_dir, inspection.picture)
 
 
 async def _audited_fault(c: AnyContext, which: FaultPicture) -> Fault:

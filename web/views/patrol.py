@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 
 from pydantic import BaseModel, Field
 
 from cameras.tables import Camera
 from core.accounts.scope import Villages, covers
 from health.faults.families import FAMILIES
+from health.patrol.camera_week import DayResult, InspectedDay, ReferencePicture
 from health.patrol.inspection_coverage import InspectionCoverage
 from health.tables import Fault, Maintenance, PatrolRound
-from health.vocabulary import FaultFamily, FaultOutcome, FaultStatus
+from health.vocabulary import FaultFamily, FaultOutcome, FaultStatus, Light
 
 
 class RoundView(BaseModel):
@@ -84,6 +86,28 @@ class MaintenanceView(BaseModel):
     by: str
 
 
+class InspectedDayView(BaseModel):
+    day: date
+    result: DayResult = Field(description="unknown: no inspection on that day, or none that could judge this fault")
+    inspections: int
+    found: int = Field(description="Inspections that found this fault")
+    judged: int = Field(description="Inspections that could say whether it was there")
+    families: list[FaultFamily] = Field(description="Everything that was found on that day, the most frequent first")
+    picture: int | None = Field(description="Inspection whose picture is kept; null: none, or not for this account")
+    picture_at: datetime | None
+
+
+class ReferencePictureView(BaseModel):
+    light: Light
+    inspection: int
+    at: datetime
+
+
+class FaultWeekView(BaseModel):
+    days: list[InspectedDayView] = Field(description="The last seven local days, oldest first; empty: of no camera")
+    references: list[ReferencePictureView] = Field(description="A good picture by day and one by night, if kept")
+
+
 def concerns(r: PatrolRound, scope: Villages) -> bool:
     """Return whether the round covers the whole town or villages of the scope."""
     return scope is None or not r.scope or covers(scope, r.scope.get("villages"))
@@ -128,6 +152,21 @@ def fault_view(f: Fault, camera: Camera | None, *, pictures: bool) -> FaultView:
         has_picture=pictures and f.picture is not None,
         has_reference=pictures and f.reference is not None,
     )
+
+
+def week_view(days: Sequence[InspectedDay], found: Sequence[ReferencePicture], *, pictures: bool) -> FaultWeekView:
+    """Return the week. `pictures`: whether the account may see its pictures."""
+    return FaultWeekView(
+        days=[
+            InspectedDayView(
+                day=d.day, result=d.result, inspections=d.inspections, found=d.found, judged=d.judged,
+                families=[f for f, _ in d.families.most_common()], picture=d.picture if pictures else None,
+                picture_at=d.picture_at if pictures else None,
+            )
+            for d in days
+        ],
+        references=[ReferencePictureView(light=r.light, inspection=r.inspection, at=r.at) for r in found if pictures],
+    )  # fmt: skip
 
 
 def maintenance_view(m: Maintenance) -> MaintenanceView:

@@ -178,9 +178,10 @@ async def fill(database: Database, settings: Settings, sightings: SightingStore,
         scope = {"villages": [village]}
         patrol = await add(PatrolRound(asked_at=NOW, asked_by=mark, scope=scope, cameras=77, inspected=77, faulty=77))
         await add(ReviewVerdict(at=NOW, by=mark, camera=camera, blind=True, verdict="faulty", family="black"))
-        await add(
-            Inspection(round=patrol.id, camera=camera, at=NOW, accepted=True, picture=picture, findings={}, figures={})
+        seen_once = Inspection(
+            round=patrol.id, camera=camera, at=NOW, accepted=True, picture=picture, findings={}, figures={}, light="day"
         )
+        made["inspection"] = (await add(seen_once)).id
         await add(DailyFigures(day="2026-01-01", kind="village", name=village, figures={"cameras": 77, "x": mark}))
         for kind in ("vendor", "sponsor", "town"):
             await add(DailyFigures(day="2026-01-01", kind=kind, name=mark, figures={"cameras": 77}))

@@ -18,7 +18,7 @@ from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock, from_microseconds, to_microseconds
 from core.database import Database
 from core.settings import Settings
-from health.tables import Fault, WorkOrder, WorkOrderPhoto
+from health.tables import Fault, Inspection, PatrolRound, WorkOrder, WorkOrderPhoto
 from nvr.archive.reader import Keyframe
 from nvr.archive.segment_index import Segment
 from nvr.playback import hls
@@ -76,6 +76,12 @@ VIEW_ROUTES: dict[str, tuple[Role, str, str]] = {
     "/api/alerts/{alert}/thumbnail": (Role.PATROL_OFFICER, "/api/alerts/1/thumbnail", "alert.view"),
     "/api/faults/{fault}/picture": (Role.VIDEO_OFFICER, "/api/faults/1/picture", "fault.picture"),
     "/api/faults/{fault}/reference": (Role.VIDEO_OFFICER, "/api/faults/1/reference", "fault.reference"),
+    "/api/faults/{fault}/inspections/{inspection}": (
+        Role.VIDEO_OFFICER,
+        "/api/faults/1/inspections/1",
+        "fault.picture",
+    ),
+    "/api/faults/{fault}/week": (Role.VIDEO_OFFICER, "/api/faults/1/week", "fault.week"),
     "/api/orders/{order}/photos/{photo}": (Role.VIDEO_OFFICER, "/api/orders/1/photos/1", "order.photo_view"),
     "/register/{day}": (Role.VIDEO_OFFICER, f"/register/{NOW:%Y-%m-%d}", "register.view"),
     "/register/{day}/pdf": (Role.VIDEO_OFFICER, f"/register/{NOW:%Y-%m-%d}/pdf", "register.view"),
@@ -100,6 +106,7 @@ NEED_A_PURPOSE = (
     "/api/sightings/{sighting}/thumbnail", "/api/sightings/{sighting}", "/api/playback/wj-01/main/index.m3u8",
     "/api/playback/wj-01/main/strip", "/api/judgements",
     "/api/cameras/wj-01/snapshot", "/api/patrol/review", "/api/faults/1/picture", "/api/faults/1/reference",
+    "/api/faults/1/inspections/1",
 )  # fmt: skip
 
 
@@ -197,6 +204,9 @@ async def town(
                 reference="x.jpg",
             )
         )
+        session.add(PatrolRound(id=1, asked_at=NOW, asked_by="x"))
+        await session.flush()
+        session.add(Inspection(id=1, round=1, camera="wj-01", at=NOW, findings={}, figures={}, picture="x.jpg"))
         session.add(Case(id=1, number="1", title="t", village="wangjia", opened_at=NOW, opened_by="x"))
         await session.flush()
         session.add(
@@ -309,6 +319,16 @@ async def test_one_audit_row_per_strip_search_and_list(town: Town) -> None:
     assert await town.get(client, "/api/patrol") == 200
     assert await town.get(client, "/api/faults/1/picture") == await town.get(client, "/api/faults/1/reference") == 200
     assert [r.action for r in await town.rows(before)] == ["strip.view", "search.run", "fault.list"]
+
+
+async def test_the_week_of_a_fault_opens_its_pictures_with_a_purpose_only(town: Town) -> None:
+    client, before = await town.client(Role.INVESTIGATOR), await town.last()
+    assert await town.get(client, "/api/faults/1/week") == await town.get(client, "/api/faults/1/inspections/1") == 200
+    assert [r.action for r in await town.rows(before)] == ["fault.week"]
+    client, before = await town.client(Role.INVESTIGATOR, ""), await town.last()
+    assert await town.get(client, "/api/faults/1/week") == 200
+    assert await town.get(client, "/api/faults/1/inspections/1") == 403
+    assert await town.get(client, "/api/faults/1/inspections/99") == 404
 
 
 async def test_ungranted_pictures_write_a_row_each(town: Town) -> None:

@@ -9,7 +9,7 @@ export const ACTIONS: AuditAction[] = [
   "camera.adopt", "camera.configure", "camera.edit", "camera.move", "camera.replace", "camera.restore",
   "camera.retire", "camera.sign", "cameras.expect", "cameras.identify", "cameras.onboarding.survey",
   "candidate.list", "case.close", "case.open", "credential.set", "events.open", "fault.list", "fault.picture",
-  "fault.reference", "fault.report", "fault.verdict", "finding.accept", "footage.export", "hold.add",
+  "fault.reference", "fault.report", "fault.verdict", "fault.week", "finding.accept", "footage.export", "hold.add",
   "hold.case_closed", "hold.follow", "hold.release", "hold.review", "inventory.apply", "inventory.export",
   "lanes.view", "live.close", "live.open", "maintenance.begin", "maintenance.end", "order.cost", "order.create",
   "order.move", "order.photo", "order.photo_view", "order.still", "patrol.ask", "patrol.sign", "patrol.supplement",

@@ -838,6 +838,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/faults/{fault}/inspections/{inspection}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The picture of an inspection of the fault's camera; needs a stated purpose. */
+        get: operations["inspection_picture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/faults/{fault}/picture": {
         parameters: {
             query?: never;
@@ -864,6 +881,23 @@ export interface paths {
         };
         /** A good picture of the same camera for comparison; needs a stated purpose. */
         get: operations["fault_reference"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/faults/{fault}/week": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the inspections of the last seven days found on the fault's camera, and its references by day and night. */
+        get: operations["fault_week"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2881,7 +2915,7 @@ export interface components {
          *     nvr.clock.plausibility.ClockChange.
          * @enum {string}
          */
-        AuditAction: "acceptance.view" | "alert.ack" | "alert.answer" | "alert.dispatch" | "alert.list" | "alert.raise" | "alert.recall" | "alert.reject" | "alert.view" | "archive.repair" | "audit.export" | "audit.key" | "audit.seal" | "bookmark.add" | "bookmark.delete" | "camera.accept" | "camera.acceptance" | "camera.acceptance_propose" | "camera.account" | "camera.adopt" | "camera.configure" | "camera.edit" | "camera.move" | "camera.replace" | "camera.restore" | "camera.retire" | "camera.sign" | "cameras.expect" | "cameras.identify" | "cameras.onboarding.survey" | "candidate.list" | "case.close" | "case.open" | "credential.set" | "events.open" | "fault.list" | "fault.picture" | "fault.reference" | "fault.report" | "fault.verdict" | "finding.accept" | "footage.export" | "hold.add" | "hold.case_closed" | "hold.follow" | "hold.release" | "hold.review" | "inventory.apply" | "inventory.export" | "lanes.view" | "live.close" | "live.open" | "maintenance.begin" | "maintenance.end" | "order.cost" | "order.create" | "order.move" | "order.photo" | "order.photo_view" | "order.still" | "patrol.ask" | "patrol.sign" | "patrol.supplement" | "pictures.drop" | "playback.close" | "playback.open" | "ptz.preset" | "ptz.take" | "register.view" | "report.view" | "retention.confirm" | "retention.ntp" | "retention.returned" | "retention.suspended" | "retention.time" | "review.draw" | "review.verdict" | "search.count" | "search.query.co_occurrence" | "search.query.motion_search" | "search.query.similar" | "search.run" | "session.close" | "session.end" | "session.open" | "session.purpose" | "session.refused" | "shift.note" | "shift.take_over" | "shift.view" | "sighting.judge" | "sighting.view" | "sightings.drop" | "sightings.unmatched" | "snapshot.save" | "snapshot.view" | "station.bundle" | "strip.view" | "thumbnail.view" | "time_lapse.close" | "time_lapse.open" | "user.change" | "user.create" | "user.password" | "user.password_refused" | "user.reset" | "user.unlock" | "vendor.change" | "wall_view.change" | "wall_view.create" | "wall_view.delete" | "watch.approve" | "watch.end" | "watch.list" | "watch.look_back" | "watch.propose" | "watch.refuse" | "watch.renew";
+        AuditAction: "acceptance.view" | "alert.ack" | "alert.answer" | "alert.dispatch" | "alert.list" | "alert.raise" | "alert.recall" | "alert.reject" | "alert.view" | "archive.repair" | "audit.export" | "audit.key" | "audit.seal" | "bookmark.add" | "bookmark.delete" | "camera.accept" | "camera.acceptance" | "camera.acceptance_propose" | "camera.account" | "camera.adopt" | "camera.configure" | "camera.edit" | "camera.move" | "camera.replace" | "camera.restore" | "camera.retire" | "camera.sign" | "cameras.expect" | "cameras.identify" | "cameras.onboarding.survey" | "candidate.list" | "case.close" | "case.open" | "credential.set" | "events.open" | "fault.list" | "fault.picture" | "fault.reference" | "fault.report" | "fault.verdict" | "fault.week" | "finding.accept" | "footage.export" | "hold.add" | "hold.case_closed" | "hold.follow" | "hold.release" | "hold.review" | "inventory.apply" | "inventory.export" | "lanes.view" | "live.close" | "live.open" | "maintenance.begin" | "maintenance.end" | "order.cost" | "order.create" | "order.move" | "order.photo" | "order.photo_view" | "order.still" | "patrol.ask" | "patrol.sign" | "patrol.supplement" | "pictures.drop" | "playback.close" | "playback.open" | "ptz.preset" | "ptz.take" | "register.view" | "report.view" | "retention.confirm" | "retention.ntp" | "retention.returned" | "retention.suspended" | "retention.time" | "review.draw" | "review.verdict" | "search.count" | "search.query.co_occurrence" | "search.query.motion_search" | "search.query.similar" | "search.run" | "session.close" | "session.end" | "session.open" | "session.purpose" | "session.refused" | "shift.note" | "shift.take_over" | "shift.view" | "sighting.judge" | "sighting.view" | "sightings.drop" | "sightings.unmatched" | "snapshot.save" | "snapshot.view" | "station.bundle" | "strip.view" | "thumbnail.view" | "time_lapse.close" | "time_lapse.open" | "user.change" | "user.create" | "user.password" | "user.password_refused" | "user.reset" | "user.unlock" | "vendor.change" | "wall_view.change" | "wall_view.create" | "wall_view.delete" | "watch.approve" | "watch.end" | "watch.list" | "watch.look_back" | "watch.propose" | "watch.refuse" | "watch.renew";
         /** AuditEntry */
         AuditEntry: {
             /**
@@ -3935,6 +3969,12 @@ export interface components {
             /** Recorded */
             recorded: number | null;
         };
+        /**
+         * DayResult
+         * @description What a day's inspections say about a fault of a camera.
+         * @enum {string}
+         */
+        DayResult: "found" | "other" | "clean" | "unknown";
         /** DaysQuery */
         DaysQuery: {
             /**
@@ -4473,6 +4513,19 @@ export interface components {
             verdict: components["schemas"]["FaultOutcome"] | string | null;
             /** Village */
             village: string;
+        };
+        /** FaultWeekView */
+        FaultWeekView: {
+            /**
+             * Days
+             * @description The last seven local days, oldest first; empty: of no camera
+             */
+            days: components["schemas"]["InspectedDayView"][];
+            /**
+             * References
+             * @description A good picture by day and one by night, if kept
+             */
+            references: components["schemas"]["ReferencePictureView"][];
         };
         /**
          * FiguresKind
@@ -5058,6 +5111,40 @@ export interface components {
          * @enum {string}
          */
         InputProblemKind: "missing" | "unknown_field" | "too_short" | "too_long" | "too_small" | "too_large" | "not_among" | "wrong_type" | "wrong_format" | "wrong_characters" | "not_finite" | "no_time_zone" | "time_out_of_range" | "not_allowed";
+        /** InspectedDayView */
+        InspectedDayView: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /**
+             * Families
+             * @description Everything that was found on that day, the most frequent first
+             */
+            families: components["schemas"]["FaultFamily"][];
+            /**
+             * Found
+             * @description Inspections that found this fault
+             */
+            found: number;
+            /** Inspections */
+            inspections: number;
+            /**
+             * Judged
+             * @description Inspections that could say whether it was there
+             */
+            judged: number;
+            /**
+             * Picture
+             * @description Inspection whose picture is kept; null: none, or not for this account
+             */
+            picture: number | null;
+            /** Picture At */
+            picture_at: string | null;
+            /** @description unknown: no inspection on that day, or none that could judge this fault */
+            result: components["schemas"]["DayResult"];
+        };
         /**
          * InspectionCoverage
          * @description Cameras in use, and those of them that were not inspected within a day.
@@ -5299,6 +5386,12 @@ export interface components {
              */
             until: string | null;
         };
+        /**
+         * Light
+         * @description Light of an inspected picture.
+         * @enum {string}
+         */
+        Light: "day" | "night" | "";
         /** LookBackBody */
         LookBackBody: {
             /** Hours */
@@ -6466,6 +6559,17 @@ export interface components {
              * @description Cameras of which nobody reports anything; never counted as recorded
              */
             unknown: number;
+        };
+        /** ReferencePictureView */
+        ReferencePictureView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Inspection */
+            inspection: number;
+            light: components["schemas"]["Light"];
         };
         /** ReleaseHoldBody */
         ReleaseHoldBody: {
@@ -8189,6 +8293,7 @@ export type CredentialView = components['schemas']['CredentialView'];
 export type DayFigures = components['schemas']['DayFigures'];
 export type DayQuery = components['schemas']['DayQuery'];
 export type DayRates = components['schemas']['DayRates'];
+export type DayResult = components['schemas']['DayResult'];
 export type DaysQuery = components['schemas']['DaysQuery'];
 export type DaysReply = components['schemas']['DaysReply'];
 export type DayView = components['schemas']['DayView'];
@@ -8221,6 +8326,7 @@ export type FaultReportBody = components['schemas']['FaultReportBody'];
 export type FaultStatus = components['schemas']['FaultStatus'];
 export type FaultVerdict = components['schemas']['FaultVerdict'];
 export type FaultView = components['schemas']['FaultView'];
+export type FaultWeekView = components['schemas']['FaultWeekView'];
 export type FiguresKind = components['schemas']['FiguresKind'];
 export type FiguresQuery = components['schemas']['FiguresQuery'];
 export type Filter = components['schemas']['Filter'];
@@ -8245,6 +8351,7 @@ export type IndexingLag = components['schemas']['IndexingLag'];
 export type InputLimits = components['schemas']['InputLimits'];
 export type InputProblem = components['schemas']['InputProblem'];
 export type InputProblemKind = components['schemas']['InputProblemKind'];
+export type InspectedDayView = components['schemas']['InspectedDayView'];
 export type InspectionCoverage = components['schemas']['InspectionCoverage'];
 export type InventoryApplyBody = components['schemas']['InventoryApplyBody'];
 export type InventoryBody = components['schemas']['InventoryBody'];
@@ -8262,6 +8369,7 @@ export type LateOrderLine = components['schemas']['LateOrderLine'];
 export type LayerView = components['schemas']['LayerView'];
 export type LearningCameraView = components['schemas']['LearningCameraView'];
 export type LearningView = components['schemas']['LearningView'];
+export type Light = components['schemas']['Light'];
 export type LookBackBody = components['schemas']['LookBackBody'];
 export type MaintenanceBody = components['schemas']['MaintenanceBody'];
 export type MaintenanceView = components['schemas']['MaintenanceView'];
@@ -8332,6 +8440,7 @@ export type RecordedDayState = components['schemas']['RecordedDayState'];
 export type RecordedDayView = components['schemas']['RecordedDayView'];
 export type RecordingState = components['schemas']['RecordingState'];
 export type RecordingSummary = components['schemas']['RecordingSummary'];
+export type ReferencePictureView = components['schemas']['ReferencePictureView'];
 export type ReleaseHoldBody = components['schemas']['ReleaseHoldBody'];
 export type RenewBody = components['schemas']['RenewBody'];
 export type RenewHoldBody = components['schemas']['RenewHoldBody'];
@@ -10195,6 +10304,36 @@ export interface operations {
             };
         };
     };
+    inspection_picture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                fault: string;
+                inspection: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     fault_picture: {
         parameters: {
             query?: never;
@@ -10241,6 +10380,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    fault_week: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                fault: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FaultWeekView"];
+                };
             };
             /** @description Refused or failed */
             default: {
