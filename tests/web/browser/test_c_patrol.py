@@ -25,6 +25,14 @@ def test_patrol_shows_each_fault_with_its_picture(browser: Browser, town: str) -
     picture = page.locator("figure[data-camera=wj-02] [data-test=fault-picture] img").first
     expect(picture).to_be_visible()
     expect(picture).to_have_js_property("naturalWidth", 640)
+    days = page.locator("[data-test=week-day]")
+    expect(days).to_have_count(7)
+    assert days.nth(0).get_attribute("data-result") == "unknown", "the demo did not run six days ago"
+    assert days.nth(6).get_attribute("data-result") == "found"
+    days.nth(6).click()  # the picture of the inspection that found it
+    expect(page.locator("figure[data-camera=wj-02] [data-test=fault-picture] img").first).to_have_attribute(
+        "src", re.compile("/inspections/")
+    )
     page.click("[data-test=patrol-run]")
     expect(page.get_by_text(re.compile("巡检进行中|等待开始|已看 40 路"))).to_be_visible()
 

@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from "vitest";
 
+import openapi from "@/api/openapi.json";
 import type { FaultView } from "@/api/schema";
-import { setLanguage } from "@/shared/i18n";
+import { i18n, setLanguage } from "@/shared/i18n";
 
 import { bySeverity, detailOf, filtered, grouped } from "./faults";
 
@@ -36,5 +37,12 @@ describe("faults of the patrol page", () => {
   it("groups, the group with the worst fault first", () => {
     const groups = grouped([...FAULTS].sort(bySeverity), "village", (code) => code);
     expect(groups.map((g) => [g.key, g.faults.map((f) => f.id)])).toEqual([["wangjia", [1]], ["xidian", [2, 3]]]);
+  });
+});
+
+describe("the families of faults", () => {
+  it.each(["zh-CN", "en"] as const)("have a word each in %s", async (language) => {
+    await setLanguage(language);
+    expect(openapi.components.schemas.FaultFamily.enum.filter((f) => !i18n.global.te(`family.${f}`))).toEqual([]);
   });
 });
