@@ -8,13 +8,14 @@ specific class includes the general one, and the result shows which it is.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import IntEnum, IntFlag
+from enum import IntEnum, IntFlag, StrEnum
 from typing import TypeVar
 
 from core.error_codes import ErrorCode
 from core.errors import UsageError
 
 _T = TypeVar("_T")
+_Word = TypeVar("_Word", bound=StrEnum)
 
 
 class Cls(IntEnum):
@@ -35,6 +36,27 @@ class Cls(IntEnum):
     two_wheeler = 12  # which kind is not known
     vehicle = 13  # which kind is not known
     animal = 14
+
+
+class ClassWord(StrEnum):
+    """The names of `Cls`, as they are asked for and told; `pedestrian` occurs in questions only."""
+
+    PERSON = "person"
+    PEDESTRIAN = "pedestrian"
+    RIDER = "rider"
+    TWO_WHEELER = "two_wheeler"
+    BICYCLE = "bicycle"
+    EBIKE = "ebike"
+    TRICYCLE = "tricycle"
+    VEHICLE = "vehicle"
+    CAR = "car"
+    VAN = "van"
+    TRUCK = "truck"
+    BUS = "bus"
+    DOG = "dog"
+    ANIMAL = "animal"
+    BAG = "bag"
+    UNKNOWN = "unknown"
 
 
 INCLUDED_CLASSES: dict[str, tuple[Cls, ...]] = {
@@ -86,7 +108,21 @@ class Colour(IntEnum):
     brown = 12
 
 
-COLOURS = tuple(c.name for c in Colour if c)
+class ColourWord(StrEnum):
+    """The names of `Colour`."""
+
+    BLACK = "black"
+    GREY = "grey"
+    WHITE = "white"
+    RED = "red"
+    ORANGE = "orange"
+    YELLOW = "yellow"
+    GREEN = "green"
+    CYAN = "cyan"
+    BLUE = "blue"
+    PURPLE = "purple"
+    PINK = "pink"
+    BROWN = "brown"
 
 
 class Tone(IntEnum):
@@ -96,6 +132,15 @@ class Tone(IntEnum):
     dark = 1
     mid = 2
     light = 3
+
+
+class ToneWord(StrEnum):
+    """The names of `Tone`."""
+
+    NONE = "none"
+    DARK = "dark"
+    MID = "mid"
+    LIGHT = "light"
 
 
 class Direction(IntEnum):
@@ -112,6 +157,33 @@ class Direction(IntEnum):
     right_up = 8
 
 
+class DirectionWord(StrEnum):
+    """The names of `Direction`."""
+
+    STILL = "still"
+    RIGHT = "right"
+    RIGHT_DOWN = "right_down"
+    DOWN = "down"
+    LEFT_DOWN = "left_down"
+    LEFT = "left"
+    LEFT_UP = "left_up"
+    UP = "up"
+    RIGHT_UP = "right_up"
+
+
+class HeadingWord(StrEnum):
+    """Directions on the map, clockwise in steps of 45° from north."""
+
+    NORTH = "north"
+    NORTHEAST = "northeast"
+    EAST = "east"
+    SOUTHEAST = "southeast"
+    SOUTH = "south"
+    SOUTHWEST = "southwest"
+    WEST = "west"
+    NORTHWEST = "northwest"
+
+
 class Speed(IntEnum):
     """Speed in heights of the object per second: a person walks about one, rides about three."""
 
@@ -119,6 +191,15 @@ class Speed(IntEnum):
     slow = 1
     brisk = 2
     fast = 3
+
+
+class SpeedWord(StrEnum):
+    """The names of `Speed`."""
+
+    STILL = "still"
+    SLOW = "slow"
+    BRISK = "brisk"
+    FAST = "fast"
 
 
 class Attribute(IntFlag):
@@ -132,6 +213,24 @@ class Attribute(IntFlag):
     long_hair = 32
     coat_or_jacket = 64
     helmet = 128
+
+
+class AttributeWord(StrEnum):
+    """The names of `Attribute`."""
+
+    HAT = "hat"
+    BAG = "bag"
+    BACKPACK = "backpack"
+    LONG_SLEEVES = "long_sleeves"
+    LONG_TROUSERS = "long_trousers"
+    LONG_HAIR = "long_hair"
+    COAT_OR_JACKET = "coat_or_jacket"
+    HELMET = "helmet"
+
+
+def word_of(kind: type[_Word], text: str, what: str) -> _Word:
+    """Return the word that a person typed. `what`: "class", "colour" … Raises UsageError."""
+    return _code_of({word.value: word for word in kind}, text, what)
 
 
 def classes(words: Iterable[str]) -> tuple[int, ...]:
@@ -162,7 +261,7 @@ def colours(words: Iterable[str]) -> tuple[int, ...]:
 
 def colour(word: str) -> int:
     """Return the code of a colour. Raises UsageError."""
-    return int(_code_of({c: Colour[c] for c in COLOURS}, word, "colour"))
+    return int(_code_of({c.value: Colour[c] for c in ColourWord}, word, "colour"))
 
 
 def attributes(words: Iterable[str]) -> int:

@@ -20,7 +20,7 @@ from nvr.playback.pictures import Picture
 from search.analysis.colours import Floats, WhiteBalance, strongest, weights
 from search.store.rows import Sighting
 from search.store.vectors import DIMENSION, dequantise, quantise
-from search.vocabulary import COLOURS, Colour
+from search.vocabulary import Colour, ColourWord
 
 # Three shades of each colour name as in clothes: red, green, blue.
 SHADES = {
@@ -37,7 +37,7 @@ SHADES = {
     "pink": ((240, 150, 180), (235, 120, 160), (245, 175, 195)),
     "brown": ((110, 70, 40), (90, 55, 35), (130, 90, 60)),
 }
-assert tuple(SHADES) == COLOURS
+assert tuple(SHADES) == tuple(ColourWord)
 
 
 def colours(quick: bool) -> list[Figure]:
@@ -129,8 +129,8 @@ def watch(quick: bool) -> list[Figure]:
         WatchSubject(
             id=i + 1,
             cls=words[i % 5],
-            upper=COLOURS[i % 12] if i % 3 else None,
-            lower=COLOURS[i % 7] if i % 4 == 0 else None,
+            upper=tuple(ColourWord)[i % 12] if i % 3 else None,
+            lower=tuple(ColourWord)[i % 7] if i % 4 == 0 else None,
             villages=None if i % 10 else [f"v{i % 22}"],
             vector=quantise(vectors[i : i + 1]).tobytes() if i % 2 else None,
             embedder="pack@1" if i % 2 else "",

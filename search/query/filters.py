@@ -23,11 +23,20 @@ from search.query.find import Query
 from search.query.words.times import MAX_DWELL_S, ends_of
 from search.store import camera_numbers
 from search.store.ids import MAX_CAMERAS
-from search.vocabulary import Cls, Direction
+from search.vocabulary import (
+    AttributeWord,
+    ClassWord,
+    Cls,
+    ColourWord,
+    Direction,
+    DirectionWord,
+    HeadingWord,
+    SpeedWord,
+)
 
 _Coordinate = Annotated[float, Field(ge=-1000, le=1000)]
 Corner = tuple[_Coordinate, _Coordinate]
-_COMPASS = ("north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest")
+_COMPASS = tuple(HeadingWord)
 _HEADING_TOLERANCE_DEG = 60  # degrees on either side of a heading
 
 _LIST_FIELDS = {
@@ -53,7 +62,7 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Colours = Annotated[list[str], BeforeValidator(_as_list), Field(max_length=len(vocabulary.COLOURS))]
+Colours = Annotated[list[ColourWord], BeforeValidator(_as_list), Field(max_length=len(ColourWord))]
 
 
 class Filter(BaseModel):
@@ -71,8 +80,8 @@ class Filter(BaseModel):
     area: list[Corner] = Field(
         default_factory=list, max_length=200, description="Polygon in the picture, 0…1: where it stood"
     )
-    cls: list[str] = Field(default_factory=list, max_length=20)
-    not_cls: list[str] = Field(default_factory=list, max_length=20, description="Classes that are left out")
+    cls: list[ClassWord] = Field(default_factory=list, max_length=20)
+    not_cls: list[ClassWord] = Field(default_factory=list, max_length=20, description="Classes that are left out")
     upper: Colours = Field(default_factory=list, description="Any of these colours; one may stand without a list")
     lower: Colours = Field(default_factory=list)
     not_upper: Colours = Field(
@@ -80,11 +89,11 @@ class Filter(BaseModel):
     )
     not_lower: Colours = Field(default_factory=list)
     infrared: bool = Field(False, description="With a colour: also what was seen without colours at night")
-    attributes: list[str] = Field(default_factory=list, max_length=20)
-    lacking: list[str] = Field(default_factory=list, max_length=20)
-    directions: list[str] = Field(default_factory=list, max_length=9, description="In the picture")
-    heading: str | None = Field(None, description="On the compass; cameras whose azimuth is known")
-    speeds: list[str] = Field(default_factory=list, max_length=4)
+    attributes: list[AttributeWord] = Field(default_factory=list, max_length=20)
+    lacking: list[AttributeWord] = Field(default_factory=list, max_length=20)
+    directions: list[DirectionWord] = Field(default_factory=list, max_length=9, description="In the picture")
+    heading: HeadingWord | None = Field(None, description="On the compass; cameras whose azimuth is known")
+    speeds: list[SpeedWord] = Field(default_factory=list, max_length=4)
     min_dwell: float = Field(0, ge=0, le=MAX_DWELL_S, description="Seconds")
     min_height: float = Field(0, ge=0, le=1, description="Of the picture")
     max_height: float = Field(1, ge=0, le=1)
@@ -203,20 +212,25 @@ def _check_area(corners: list[Corner]) -> tuple[Corner, ...]:
     return tuple(corners)
 
 
-def _headings(where: CameraScope, heading: str | None) -> tuple[tuple[frozenset[int], tuple[int, ...]], ...]:
+def heading_of(text: str) -> HeadingWord:
+    """Return the heading that a person typed. Raises UsageError."""
+    if text not in _COMPASS:
+        raise UsageError(
+            f"unknown heading '{text[:20]}'; valid values: {', '.join(_COMPASS)}",
+            ErrorCode.HEADING_UNKNOWN,
+            value=text[:20],
+            allowed=list(_COMPASS),
+        )
+    return HeadingWord(text)
+
+
+def _headings(where: CameraScope, heading: HeadingWord | None) -> tuple[tuple[frozenset[int], tuple[int, ...]], ...]:
     """Return which directions in each camera's picture lie in a compass heading.
 
     Up in the picture is the camera's azimuth, right is 90° further.
     """
     if heading is None:
         return ()
-    if heading not in _COMPASS:
-        raise UsageError(
-            f"unknown heading '{heading[:20]}'; valid values: {', '.join(_COMPASS)}",
-            ErrorCode.HEADING_UNKNOWN,
-            value=heading[:20],
-            allowed=list(_COMPASS),
-        )
     wanted = _COMPASS.index(heading) * 45
     groups: dict[tuple[int, ...], set[int]] = {}
     for number, place in where.places.items():

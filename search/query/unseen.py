@@ -83,9 +83,9 @@ def unseen(asked: Filter, known: Abilities) -> Iterator[Unseen]:
         (ChipKind.ATTRIBUTE, asked.attributes, known.attributes),
         (ChipKind.LACKING, asked.lacking, known.lacking),
     ):
-        for word in words:
-            if word in Attribute.__members__ and word not in tellable:
-                yield Unseen(kind, word, "")
+        for attribute in words:
+            if attribute in Attribute.__members__ and attribute not in tellable:
+                yield Unseen(kind, attribute, "")
     if asked.plate and not known.plates:
         yield Unseen(ChipKind.PLATE, asked.plate, "")
 

@@ -257,16 +257,18 @@ async def test_a_proposal_is_bound_to_the_device(officers: tuple[Client, Client]
     assert (await post(officers[1], "/api/onboarding/accept", BODY))["lacking"] == {"wj-01": ["field_of_view", "masks"]}
 
 
-@pytest.mark.parametrize("bad", [{"masks": "bogus"}, {"places": ["moon"]}, {"legal_class": "8"}])
+@pytest.mark.parametrize(
+    ("bad", "status"), [({"masks": "bogus"}, 422), ({"places": ["moon"]}, 422), ({"legal_class": "8"}, 400)]
+)
 async def test_a_refused_request_changes_no_signed_picture(
-    bad: dict[str, Any], officers: tuple[Client, Client], database: Database, station_settings: Settings
+    bad: dict[str, Any], status: int, officers: tuple[Client, Client], database: Database, station_settings: Settings
 ) -> None:
     first, second = officers
     new_pictures(first)
     await state_purpose(first)
     await fill(first, {"picture": True})
     await post(first, "/api/onboarding/propose", BODY)
-    await fill(first, {"picture": True, **bad}, 400)
+    await fill(first, {"picture": True, **bad}, status)
     async with second.get("/api/cameras/wj-01/acceptance/picture") as reply:
         assert await reply.read() == b"picture 0", "what was signed"
     await fill(first, {"picture": True})

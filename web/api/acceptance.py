@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.records import AcceptanceFacts
 from cameras.registry import acceptance, registry
+from cameras.registry.acceptance import MaskState, ProhibitedPlace
 from cameras.states import StreamKind
 from cameras.tables import Camera
 from core.accounts.permissions import Permission
@@ -33,8 +34,10 @@ PICTURE_MAX_AGE_S = 20
 
 
 class AcceptanceBody(BaseModel):
-    places: list[str] | None = Field(None, description="Prohibited places that it is not in and does not look into")
-    masks: str | None = None
+    places: list[ProhibitedPlace] | None = Field(
+        None, description="Prohibited places that it is not in and does not look into"
+    )
+    masks: MaskState | None = None
     legal_class: str | None = None
     responsible: str | None = Field(None, max_length=40)
     picture: bool = Field(False, description="Take the newest picture as the field of view; needs a stated purpose")
@@ -60,7 +63,10 @@ class AcceptReply(BaseModel):
 async def fill(c: Context[None, AcceptanceBody]) -> CandidateView:
     """Record acceptance facts of a camera; `picture` keeps its newest picture as its field of view."""
     now, camera = c.services.clock.now(), await visible_camera(c)
-    facts: AcceptanceFacts = {"places": c.body.places, "masks": c.body.masks}
+    facts: AcceptanceFacts = {
+        "places": None if c.body.places is None else [place.value for place in c.body.places],
+        "masks": None if c.body.masks is None else c.body.masks.value,
+    }
     acceptance.check(facts)
     reason, view = "", dict[str, str]()
     if c.body.picture:

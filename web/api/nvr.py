@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 from aiohttp import WSMsgType, web
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from cameras.registry import lookup
 from cameras.states import StreamKind
@@ -27,7 +27,6 @@ from nvr.archive.segment_index import Segment
 from nvr.playback import clip, hls
 from nvr.playback.live import TOKEN_HEADER
 from nvr.recorder import stream_status
-from nvr.tables import GapCause
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
 from web.framework.socket_revalidation import (
@@ -43,6 +42,7 @@ from web.framework.socket_revalidation import (
 from web.http.file_response import BytesResponse, FileResponse
 from web.policy import check_playback, footage_granted, visible_camera
 from web.sessions.media_tickets import MediaTicket
+from web.views.causes import CauseWord, cause_word
 
 routes = RouteTable()
 
@@ -79,9 +79,7 @@ class StripQuery(RangeQuery):
 class SpanView(BaseModel):
     start: datetime
     end: datetime
-    cause: GapCause | str = Field(
-        description="Of a gap; empty: recorded. Text that is not listed comes from another release"
-    )
+    cause: CauseWord
 
 
 @routes.add("POST", "/api/live/ticket", Permission.LIVE_VIEW, body=TicketBody, reply=TicketReply)
@@ -200,7 +198,8 @@ async def coverage(c: Context[RangeQuery]) -> list[SpanView]:
     start, end = _range(c.query)
     spans = await c.services.reader.coverage(stream, start, end)
     return [
-        SpanView(start=from_microseconds(s.start_us), end=from_microseconds(s.end_us), cause=s.cause) for s in spans
+        SpanView(start=from_microseconds(s.start_us), end=from_microseconds(s.end_us), cause=cause_word(s.cause))
+        for s in spans
     ]
 
 

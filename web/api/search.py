@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
+from enum import StrEnum
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
@@ -15,14 +17,14 @@ from core.audit.actions import AuditAction
 from core.clock import from_microseconds
 from core.error_codes import ErrorCode
 from core.errors import UsageError
-from search import vocabulary
 from search.indexing.lag import lag
 from search.query import phrases
+from search.query.chips import ChipKind
 from search.query.filters import Filter, filter_of
 from search.query.find import Query, find, find_ids
 from search.query.unseen import unseen
 from search.store import Sighting, camera_numbers, ids
-from search.vocabulary import Attribute, Direction, Speed
+from search.vocabulary import AttributeWord, ClassWord, ColourWord, DirectionWord, SpeedWord
 from web.api.search_results import record_query, sighting_views
 from web.framework.context import AnyContext, Context
 from web.framework.routing import RouteTable
@@ -35,8 +37,13 @@ BEST_CANDIDATES = 5_000  # the best are chosen among this many newest sightings
 MAX_COUNTED = 200_000  # sightings
 
 
+class SearchOrder(StrEnum):
+    NEWEST = "newest"
+    BEST = "best"
+
+
 class SearchBody(Filter):
-    order: str = Field("newest", pattern="^(newest|best)$")
+    order: SearchOrder = SearchOrder.NEWEST
     after: str | None = Field(None, max_length=40)
     limit: int = Field(48, ge=1, le=200)
 
@@ -46,15 +53,15 @@ class WordsBody(BaseModel):
 
 
 class ChipView(BaseModel):
-    kind: str
+    kind: ChipKind
     value: str
     text: str
 
 
 class UnseenView(BaseModel):
-    kind: str
+    kind: ChipKind
     value: str
-    general: str = Field(description="Class that can be searched instead; empty if there is none")
+    general: ClassWord | Literal[""] = Field(description="Class that can be searched instead; empty if there is none")
 
 
 class WordsReply(BaseModel):
@@ -72,11 +79,11 @@ class CountsReply(BaseModel):
 
 
 class VocabularyReply(BaseModel):
-    classes: list[str]
-    colours: list[str]
-    attributes: list[str]
-    directions: list[str]
-    speeds: list[str]
+    classes: list[ClassWord]
+    colours: list[ColourWord]
+    attributes: list[AttributeWord]
+    directions: list[DirectionWord]
+    speeds: list[SpeedWord]
     detector: str
     missing_pack: bool
     behind_seconds: float | None = Field(
@@ -215,11 +222,11 @@ async def search_vocabulary(c: Context) -> VocabularyReply:
     async with c.services.database.reading() as session:
         behind = await lag(session)
     return VocabularyReply(
-        classes=list(vocabulary.INCLUDED_CLASSES),
-        colours=list(vocabulary.COLOURS),
-        attributes=[a.name or "" for a in Attribute],
-        directions=[d.name for d in Direction],
-        speeds=[s.name for s in Speed],
+        classes=list(ClassWord),
+        colours=list(ColourWord),
+        attributes=list(AttributeWord),
+        directions=list(DirectionWord),
+        speeds=list(SpeedWord),
         detector=detector,
         missing_pack=detector.startswith("builtin"),
         behind_seconds=None if behind.behind_seconds is None else round(behind.behind_seconds, 1),

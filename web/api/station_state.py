@@ -21,6 +21,7 @@ from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.events import Event
+from core.host.process_role import ProcessRole
 from core.logs import redact
 from core.settings import Section
 from health import order_queries
@@ -28,7 +29,7 @@ from health.faults import fault_queries
 from nvr.recorder import stream_status
 from nvr.recording_state import RecordingState
 from nvr.storage.volumes import all_volumes
-from nvr.tables import Hold, Shortfall, VolumeState, Worker
+from nvr.tables import Hold, Shortfall, ShortfallReason, VolumeState, Worker
 from search.indexing.lag import lag
 from search.models import ModelRegistry
 from web.api.station import OutlookView, StationReply, retention_outlook
@@ -56,7 +57,7 @@ class VolumeView(BaseModel):
 
 class ProcessView(BaseModel):
     name: str
-    role: str
+    role: ProcessRole | str = Field(description="Text that is not listed comes from another release")
     pid: int
     seen_at: datetime
     alive: bool = Field(description="It reported within the last minute")
@@ -67,7 +68,7 @@ class ShortfallView(BaseModel):
     day: str
     held_days: float
     required_days: float
-    reason: str
+    reason: ShortfallReason | str = Field(description="Text that is not listed comes from another release")
 
 
 class QueueView(BaseModel):

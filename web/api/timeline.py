@@ -24,15 +24,15 @@ from core.errors import UsageError
 from nvr.archive import bookmarks
 from nvr.archive.archive_log import TimelineSpan
 from nvr.archive.coverage import activity, recorded_days
-from nvr.archive.coverage.activity import Activity
+from nvr.archive.coverage.activity import Activity, ActivityProblem
 from nvr.archive.reader import LocatedGop
-from nvr.tables import GapCause
 from search.query.density import SightingDensity, indexed_until, sighting_density
 from search.store import camera_numbers
 from web.api.bookmarks import BookmarkView, bookmark_view
 from web.framework.context import AnyContext, Context
 from web.framework.routing import RouteTable
 from web.policy import VIDEO_OFFICER_LIMIT, visible_camera
+from web.views.causes import CauseWord, cause_word
 
 routes = RouteTable()
 
@@ -92,16 +92,14 @@ class LanesQuery(BaseModel):
 class LaneSpan(BaseModel):
     start: datetime
     end: datetime
-    cause: GapCause | str = Field(
-        description="Of a gap; empty: recorded. Text that is not listed comes from another release"
-    )
+    cause: CauseWord
 
 
 class MotionLane(BaseModel):
     shares: list[float | None] = Field(
         description="Per bucket 0 (quiet) … 1 (busy), from the size of the recording; null: unknown"
     )
-    unknown_because: str = Field(description="too_little_footage, constant_bit_rate; empty: something is known")
+    unknown_because: ActivityProblem | None = Field(description="Why nothing is known; null: something is")
 
 
 class SightingLane(BaseModel):
@@ -247,7 +245,9 @@ async def lanes(c: Context[LanesQuery]) -> LanesReply:
 
 
 def lane_span(span: TimelineSpan) -> LaneSpan:
-    return LaneSpan(start=from_microseconds(span.start_us), end=from_microseconds(span.end_us), cause=span.cause)
+    return LaneSpan(
+        start=from_microseconds(span.start_us), end=from_microseconds(span.end_us), cause=cause_word(span.cause)
+    )
 
 
 async def _motion(c: Context[LanesQuery], stream: str, start: int, end: int) -> Activity:

@@ -15,6 +15,7 @@ from core.audit.actions import AuditAction
 from search.query.similar import MIN_EXAMPLE_SIMILARITY
 from search.store import camera_numbers
 from search.store.vectors import quantise
+from search.vocabulary import ClassWord, ColourWord
 from web.api.cases import EndBody
 from web.api.search_results import sighting_vector
 from web.framework.context import AnyContext, Context
@@ -27,9 +28,9 @@ routes = RouteTable()
 class SubjectBody(BaseModel):
     case: int
     title: str = Field(min_length=1, max_length=120)
-    cls: str
-    upper: str | None = None
-    lower: str | None = None
+    cls: ClassWord
+    upper: ColourWord | None = None
+    lower: ColourWord | None = None
     villages: list[str] | None = Field(None, max_length=200, description="Null: the whole town")
     reason: str = Field(min_length=2, max_length=400)
     expires_at: datetime

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Literal
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from cameras.states import StreamKind
 from cameras.tables import Camera, Stream
 from health.camera_states import CameraState, judge
 from health.checks.presence import CameraPresence, Presence
+from nvr.engine_choice import EngineKind
 from nvr.recorder.stream_status import UNKNOWN, state_of
+from nvr.recording_state import RecordingState
 from nvr.tables import StreamStatus
+from web.views.causes import CauseWord, cause_word
 
 
 class StreamView(BaseModel):
@@ -21,9 +25,9 @@ class StreamView(BaseModel):
     codec: str | None
     width: int | None
     height: int | None
-    state: str
-    engine: str
-    cause: str
+    state: RecordingState | Literal["unknown"] = Field(description="unknown: no recorder reports it")
+    engine: EngineKind | None
+    cause: CauseWord
     fps: float
     bitrate: float
     lost_packets: int
@@ -91,9 +95,9 @@ def _stream_view(s: Stream, status: StreamStatus | None, now: datetime) -> Strea
         codec=s.codec,
         width=s.width,
         height=s.height,
-        state=state,
-        engine=(status.engine or "") if status else "",
-        cause=(current.cause or "") if current else "",
+        state=RecordingState(state) if state in tuple(RecordingState) else "unknown",
+        engine=status.engine if status else None,
+        cause=cause_word(current.cause) if current else "",
         fps=current.fps if current else 0.0,
         bitrate=current.bitrate if current else 0.0,
         lost_packets=status.lost_packets if status else 0,

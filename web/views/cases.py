@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from cases.tables import Alert, AlertAnswer, AlertState, Case, SubjectState, WatchSubject
 from core.accounts.scope import Villages
 from core.clock import from_microseconds
+from search.vocabulary import ClassWord, ColourWord
 
 MATCHER_SILENT_AFTER = timedelta(minutes=5)  # after this a look-back that the matcher has started counts as waiting
 
@@ -28,9 +29,9 @@ class SubjectView(BaseModel):
     id: int
     case: int | None = Field(description="Null, and the reason empty, where the case is outside the account's villages")
     title: str
-    cls: str
-    upper: str | None
-    lower: str | None
+    cls: ClassWord
+    upper: ColourWord | None
+    lower: ColourWord | None
     villages: list[str] | None
     reason: str
     state: SubjectState
@@ -46,9 +47,9 @@ class SubjectView(BaseModel):
 class AlertView(BaseModel):
     id: int
     title: str
-    cls: str
-    upper: str | None
-    lower: str | None
+    cls: ClassWord
+    upper: ColourWord | None
+    lower: ColourWord | None
     camera: str
     camera_name: str
     village: str
@@ -81,9 +82,9 @@ def subject_view(r: WatchSubject, scope: Villages, now: datetime, *, knows_case:
         id=r.id,
         case=r.case if knows_case else None,
         title=r.title,
-        cls=r.cls,
-        upper=r.upper,
-        lower=r.lower,
+        cls=_class(r.cls),
+        upper=_colour(r.upper),
+        lower=_colour(r.lower),
         villages=villages,
         reason=r.reason if knows_case else "",
         state=state,
@@ -101,9 +102,9 @@ def alert_view(a: Alert, s: WatchSubject, camera_name: str) -> AlertView:
     return AlertView(
         id=a.id,
         title=s.title,
-        cls=s.cls,
-        upper=s.upper,
-        lower=s.lower,
+        cls=_class(s.cls),
+        upper=_colour(s.upper),
+        lower=_colour(s.lower),
         camera=a.camera,
         camera_name=camera_name,
         village=a.village,
@@ -115,3 +116,12 @@ def alert_view(a: Alert, s: WatchSubject, camera_name: str) -> AlertView:
         note=a.note,
         has_picture=bool(a.thumbnail),
     )
+
+
+def _class(stored: str) -> ClassWord:
+    """Return the class of a subject; of a class that only another release has nothing is known."""
+    return ClassWord(stored) if stored in tuple(ClassWord) else ClassWord.UNKNOWN
+
+
+def _colour(stored: str | None) -> ColourWord | None:
+    return ColourWord(stored) if stored in tuple(ColourWord) else None

@@ -13,7 +13,7 @@ from core.numbers import parse_yuan
 from health import orders
 from health.orders import VERIFICATION_TIME
 from health.tables import Fault, WorkOrder, WorkOrderNote
-from health.vocabulary import OrderState, OrderStep
+from health.vocabulary import FaultFamily, FaultStatus, OrderState, OrderStep
 
 
 def _yuan(value: JsonValue) -> JsonValue:
@@ -41,8 +41,8 @@ class OrderDeadlines(BaseModel):
 class OrderFault(BaseModel):
     id: int
     camera: str
-    family: str
-    state: str
+    family: FaultFamily | str
+    state: FaultStatus | str = Field(description="Text that is not listed comes from another release")
     severity: int
     opened_at: datetime | None
     closed_at: datetime | None

@@ -11,7 +11,20 @@ from search.store import Sighting
 from search.store.camera_numbers import CameraPlace
 from search.store.rows import BOX_UNITS, unpack_path
 from search.tables import SightingVerdict
-from search.vocabulary import Attribute, Cls, Colour, Direction, Speed, Tone
+from search.vocabulary import (
+    Attribute,
+    AttributeWord,
+    ClassWord,
+    Cls,
+    Colour,
+    ColourWord,
+    Direction,
+    DirectionWord,
+    Speed,
+    SpeedWord,
+    Tone,
+    ToneWord,
+)
 
 
 class SightingView(BaseModel):
@@ -21,16 +34,16 @@ class SightingView(BaseModel):
     best_at: datetime
     camera: str
     village: str
-    cls: str
+    cls: ClassWord
     score: float
     keyframes: int = Field(description="Keyframes on which it was seen")
     box: tuple[float, float, float, float]
-    upper: list[str]
-    lower: list[str]
-    tone: list[str] = Field(description="Infra-red: how dark the upper and the lower part were")
-    attributes: list[str]
-    direction: str
-    speed: str
+    upper: list[ColourWord]
+    lower: list[ColourWord]
+    tone: list[ToneWord] = Field(description="Infra-red: how dark the upper and the lower part were")
+    attributes: list[AttributeWord]
+    direction: DirectionWord
+    speed: SpeedWord
     plate: str
     has_picture: bool = Field(description="False: deleted because it was not used (search.unmatched_days)")
     likeness: float | None = None
@@ -65,16 +78,16 @@ def sighting_view(s: Sighting, place: CameraPlace, verdict: SightingVerdict | No
         best_at=from_microseconds(s.best_ms * 1000),
         camera=place.camera,
         village=place.village,
-        cls=Cls(s.cls).name,
+        cls=ClassWord(Cls(s.cls).name),
         score=s.score / 1000,
         keyframes=s.detections,
         box=(s.x / BOX_UNITS, s.y / BOX_UNITS, s.w / BOX_UNITS, s.h / BOX_UNITS),
         upper=_colours(s.upper, s.upper2),
         lower=_colours(s.lower, s.lower2),
-        tone=[Tone(t).name for t in divmod(s.tone, 4)] if s.tone else [],
-        attributes=[a.name or "" for a in Attribute if s.attributes & a],
-        direction=Direction(s.direction).name,
-        speed=Speed(s.speed).name,
+        tone=[ToneWord(Tone(t).name) for t in divmod(s.tone, 4)] if s.tone else [],
+        attributes=[AttributeWord(a.name) for a in Attribute if a.name and s.attributes & a],
+        direction=DirectionWord(Direction(s.direction).name),
+        speed=SpeedWord(Speed(s.speed).name),
         plate=s.plate,
         verdict=verdict,
         has_picture=s.thumb >= 0,
@@ -89,5 +102,5 @@ def path_points(s: Sighting) -> list[PathPoint]:
     ]
 
 
-def _colours(*codes: int) -> list[str]:
-    return [Colour(code).name for code in codes if code]
+def _colours(*codes: int) -> list[ColourWord]:
+    return [ColourWord(Colour(code).name) for code in codes if code]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +26,19 @@ MIN_SPREAD = 1.3  # busy rate over quiet rate; below it the bit rate is taken fo
 MIN_COVERED_SHARE = 0.05  # of a bucket; a shorter stretch tells nothing about it
 
 
+class ActivityProblem(StrEnum):
+    """Why the activity of a camera is not known."""
+
+    TOO_LITTLE_FOOTAGE = "too_little_footage"
+    CONSTANT_BIT_RATE = "constant_bit_rate"
+
+
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Per bucket: share 0 (quiet) … 1 (busy), None where unknown; and why nothing is known, empty if something is."""
+    """Per bucket: share 0 (quiet) … 1 (busy), None where unknown; and why nothing is known; None if something is."""
 
     shares: list[float | None]
-    unknown_because: str = ""
+    unknown_because: ActivityProblem | None = None
 
 
 def of_entries(
@@ -45,10 +53,10 @@ def of_entries(
     rates = sizes / np.maximum(1, ends - starts)
     unknown: list[float | None] = [None] * buckets
     if len(rates) < MIN_FILES:
-        return Activity(unknown, "too_little_footage")
+        return Activity(unknown, ActivityProblem.TOO_LITTLE_FOOTAGE)
     quiet, busy = np.percentile(rates, [QUIET_PERCENTILE, BUSY_PERCENTILE])
     if quiet <= 0 or busy / quiet < MIN_SPREAD:
-        return Activity(unknown, "constant_bit_rate")
+        return Activity(unknown, ActivityProblem.CONSTANT_BIT_RATE)
     if gops:
         starts = np.array([g.start_us for g in gops], np.int64)
         ends = np.array([g.end_us for g in gops], np.int64)

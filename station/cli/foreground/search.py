@@ -26,12 +26,12 @@ from search.analysis.detectors.load import load
 from search.indexing.indexer import Indexer, ReindexRange
 from search.models import ModelRegistry
 from search.query import phrases
-from search.query.filters import Filter, filter_of, query_of
+from search.query.filters import Filter, filter_of, heading_of, query_of
 from search.query.find import find
 from search.query.unseen import abilities, unseen
 from search.store import Sighting, camera_numbers, upkeep, verify
 from search.store.rows import BOX_UNITS
-from search.vocabulary import Cls, Colour, Direction
+from search.vocabulary import ClassWord, Cls, Colour, ColourWord, Direction, word_of
 from station.cli.base import parse_time_us
 
 
@@ -211,10 +211,13 @@ def _add_options(asked: Filter, options: SearchOptions) -> None:
     """Add the options to the filter of the words; of single values the option's counts. Raises UsageError."""
     asked.cameras += options["camera"]
     asked.villages += options["village"]
-    asked.cls += options["cls"]
-    asked.upper = [options["upper"]] if options["upper"] else asked.upper
-    asked.lower = [options["lower"]] if options["lower"] else asked.lower
-    asked.heading = options["heading"] or asked.heading
+    asked.cls += [word_of(ClassWord, word, "class") for word in options["cls"]]
+    if options["upper"]:
+        asked.upper = [word_of(ColourWord, options["upper"], "colour")]
+    if options["lower"]:
+        asked.lower = [word_of(ColourWord, options["lower"], "colour")]
+    if options["heading"]:
+        asked.heading = heading_of(options["heading"])
     if options["start"]:
         asked.start = from_microseconds(parse_time_us(options["start"]))
     if options["end"]:

@@ -2645,11 +2645,8 @@ export interface components {
              * @default null
              */
             legal_class?: string | null;
-            /**
-             * Masks
-             * @default null
-             */
-            masks?: string | null;
+            /** @default null */
+            masks?: components["schemas"]["MaskState"] | null;
             /**
              * Picture
              * @description Take the newest picture as the field of view; needs a stated purpose
@@ -2661,7 +2658,7 @@ export interface components {
              * @description Prohibited places that it is not in and does not look into
              * @default null
              */
-            places?: string[] | null;
+            places?: components["schemas"]["ProhibitedPlace"][] | null;
             /**
              * Responsible
              * @default null
@@ -2761,6 +2758,12 @@ export interface components {
              */
             waits_until: string | null;
         };
+        /**
+         * ActivityProblem
+         * @description Why the activity of a camera is not known.
+         * @enum {string}
+         */
+        ActivityProblem: "too_little_footage" | "constant_bit_rate";
         /** AdoptBody */
         AdoptBody: {
             /** Address */
@@ -2856,8 +2859,7 @@ export interface components {
             camera: string;
             /** Camera Name */
             camera_name: string;
-            /** Cls */
-            cls: string;
+            cls: components["schemas"]["ClassWord"];
             /**
              * Has Picture
              * @description False: the picture could not be stored, or was deleted by age
@@ -2865,8 +2867,7 @@ export interface components {
             has_picture: boolean;
             /** Id */
             id: number;
-            /** Lower */
-            lower: string | null;
+            lower: components["schemas"]["ColourWord"] | null;
             /** Note */
             note: string;
             /**
@@ -2877,8 +2878,7 @@ export interface components {
             state: components["schemas"]["AlertState"];
             /** Title */
             title: string;
-            /** Upper */
-            upper: string | null;
+            upper: components["schemas"]["ColourWord"] | null;
             /** Village */
             village: string;
         };
@@ -2905,6 +2905,12 @@ export interface components {
             latest: string;
             mode: components["schemas"]["TravelMode"];
         };
+        /**
+         * AttributeWord
+         * @description The names of `Attribute`.
+         * @enum {string}
+         */
+        AttributeWord: "hat" | "bag" | "backpack" | "long_sleeves" | "long_trousers" | "long_hair" | "coat_or_jacket" | "helmet";
         /**
          * AuditAction
          * @description What somebody did or looked at, as package.verb. The values are stored, and each row is sealed with its own:
@@ -3678,15 +3684,26 @@ export interface components {
          * @enum {string}
          */
         CheckValue: "still_no_answer" | "no_answer_in_time" | "check_failed" | "needs_database" | "unreadable_for_user" | "station_silent" | "no_recorder" | "streams_recorded" | "recorders_missing" | "program_versions" | "database_missing" | "database_answers" | "database_other_version" | "database_not_opened" | "database_unreadable" | "rows_late" | "rows_written" | "checksums_waiting" | "search_idle" | "search_behind" | "inventory_not_set" | "inventory_missing" | "inventory_wrong" | "inventory_applied" | "inventory_differs" | "model_damaged" | "model_intact" | "model_not_installed" | "no_model" | "console_unencrypted" | "console_beside_proxy" | "certificate_at_proxy" | "certificate_not_needed" | "certificate_unusable" | "certificate_valid" | "certificate_lacks_names" | "backup_log_unreadable" | "backup_none" | "backup_never_good" | "backup_age" | "backup_last_failed" | "folder_missing" | "folder_unreadable" | "space_free" | "space_and_inodes" | "not_writable" | "speed_not_measured" | "speed_no_space" | "writing_failed" | "disk_speed" | "no_physical_disk" | "smartctl_missing" | "smartctl_silent" | "smart_absent" | "smart_passed" | "smart_failed" | "smart_sectors" | "smart_sectors_failed" | "smart_nvme" | "smart_nvme_failed" | "no_volume" | "volume_unchecked" | "volume_records" | "volume_notice" | "volume_full" | "volume_slow" | "volume_missing" | "volume_failed" | "volume_other" | "quarantine_empty" | "quarantine_files" | "retention_not_checked" | "retention_runs" | "retention_suspended" | "clock_in_the_past" | "clock_set_by_system" | "clock_not_set_by_system" | "clock_not_readable" | "clock_service_fails" | "clock_not_synchronised" | "clock_no_service" | "clock_synchronised" | "clock_synchronised_by" | "zone" | "zone_of_logs" | "buffers_small" | "buffers_large" | "port_any" | "port_foreign" | "port_foreign_because" | "console_answers" | "port_unusable" | "port_free" | "port_usable" | "no_interface" | "multicast_fails" | "multicast_works" | "multicast_foreign" | "cameras_not_known" | "files_of_recorder" | "files_of_process" | "memory" | "not_installed" | "ffmpeg_lacks" | "ffmpeg_complete" | "pango_missing" | "printing_failed" | "printing_impossible" | "characters_missing" | "chinese_printed" | "runs_as_root" | "runs_as_user" | "mode" | "mode_readable" | "mode_changeable" | "mode_password_readable";
+        /**
+         * ChipKind
+         * @description What a chip restricts.
+         * @enum {string}
+         */
+        ChipKind: "cls" | "not_cls" | "upper" | "not_upper" | "lower" | "not_lower" | "attribute" | "lacking" | "direction" | "heading" | "speed" | "village" | "camera" | "between" | "nightly" | "dwell" | "plate" | "note";
         /** ChipView */
         ChipView: {
-            /** Kind */
-            kind: string;
+            kind: components["schemas"]["ChipKind"];
             /** Text */
             text: string;
             /** Value */
             value: string;
         };
+        /**
+         * ClassWord
+         * @description The names of `Cls`, as they are asked for and told; `pedestrian` occurs in questions only.
+         * @enum {string}
+         */
+        ClassWord: "person" | "pedestrian" | "rider" | "two_wheeler" | "bicycle" | "ebike" | "tricycle" | "vehicle" | "car" | "van" | "truck" | "bus" | "dog" | "animal" | "bag" | "unknown";
         /** ClipBody */
         ClipBody: {
             /** Cameras */
@@ -3793,6 +3810,12 @@ export interface components {
              */
             reason: string;
         };
+        /**
+         * ColourWord
+         * @description The names of `Colour`.
+         * @enum {string}
+         */
+        ColourWord: "black" | "grey" | "white" | "red" | "orange" | "yellow" | "green" | "cyan" | "blue" | "purple" | "pink" | "brown";
         /**
          * ConflictPreference
          * @description Whose value counts for a field that both the file and the registry changed.
@@ -4097,6 +4120,12 @@ export interface components {
             village: string | null;
         };
         /**
+         * DirectionWord
+         * @description The names of `Direction`.
+         * @enum {string}
+         */
+        DirectionWord: "still" | "right" | "right_down" | "down" | "left_down" | "left" | "left_up" | "up" | "right_up";
+        /**
          * DiskOutlook
          * @description A disk. `days_left` until its free space is used up; None: unknown, because nothing is written to it.
          */
@@ -4158,6 +4187,12 @@ export interface components {
              */
             session?: string | null;
         };
+        /**
+         * EngineKind
+         * @description An engine, as a stream's entry and its status name it.
+         * @enum {string}
+         */
+        EngineKind: "auto" | "native" | "ffmpeg";
         /**
          * ErrorReply
          * @description Every refusal and failure of the API.
@@ -4564,30 +4599,29 @@ export interface components {
              */
             area: number[][];
             /** Attributes */
-            attributes: string[];
+            attributes: components["schemas"]["AttributeWord"][];
             /**
              * Cameras
              * @description Camera ids
              */
             cameras: string[];
             /** Cls */
-            cls: string[];
+            cls: components["schemas"]["ClassWord"][];
             /**
              * Directions
              * @description In the picture
              */
-            directions: string[];
+            directions: components["schemas"]["DirectionWord"][];
             /**
              * End
              * @default null
              */
             end: string | null;
             /**
-             * Heading
              * @description On the compass; cameras whose azimuth is known
              * @default null
              */
-            heading: string | null;
+            heading: components["schemas"]["HeadingWord"] | null;
             /**
              * Infrared
              * @description With a colour: also what was seen without colours at night
@@ -4595,9 +4629,9 @@ export interface components {
              */
             infrared: boolean;
             /** Lacking */
-            lacking: string[];
+            lacking: components["schemas"]["AttributeWord"][];
             /** Lower */
-            lower: string[];
+            lower: components["schemas"]["ColourWord"][];
             /**
              * Map Area
              * @description Polygon on the map: lon, lat; cameras in it
@@ -4635,14 +4669,14 @@ export interface components {
              * Not Cls
              * @description Classes that are left out
              */
-            not_cls: string[];
+            not_cls: components["schemas"]["ClassWord"][];
             /** Not Lower */
-            not_lower: string[];
+            not_lower: components["schemas"]["ColourWord"][];
             /**
              * Not Upper
              * @description None of these as the strongest colour; what has no colour is left out too
              */
-            not_upper: string[];
+            not_upper: components["schemas"]["ColourWord"][];
             /**
              * Plate
              * @description A part of it; with * at the end its beginning, at the start its end
@@ -4650,7 +4684,7 @@ export interface components {
              */
             plate: string;
             /** Speeds */
-            speeds: string[];
+            speeds: components["schemas"]["SpeedWord"][];
             /**
              * Start
              * @default null
@@ -4660,7 +4694,7 @@ export interface components {
              * Upper
              * @description Any of these colours; one may stand without a list
              */
-            upper: string[];
+            upper: components["schemas"]["ColourWord"][];
             /**
              * Villages
              * @description Village codes
@@ -4678,30 +4712,29 @@ export interface components {
              */
             area?: number[][];
             /** Attributes */
-            attributes?: string[];
+            attributes?: components["schemas"]["AttributeWord"][];
             /**
              * Cameras
              * @description Camera ids
              */
             cameras?: string[];
             /** Cls */
-            cls?: string[];
+            cls?: components["schemas"]["ClassWord"][];
             /**
              * Directions
              * @description In the picture
              */
-            directions?: string[];
+            directions?: components["schemas"]["DirectionWord"][];
             /**
              * End
              * @default null
              */
             end?: string | null;
             /**
-             * Heading
              * @description On the compass; cameras whose azimuth is known
              * @default null
              */
-            heading?: string | null;
+            heading?: components["schemas"]["HeadingWord"] | null;
             /**
              * Infrared
              * @description With a colour: also what was seen without colours at night
@@ -4709,9 +4742,9 @@ export interface components {
              */
             infrared?: boolean;
             /** Lacking */
-            lacking?: string[];
+            lacking?: components["schemas"]["AttributeWord"][];
             /** Lower */
-            lower?: string[];
+            lower?: components["schemas"]["ColourWord"][];
             /**
              * Map Area
              * @description Polygon on the map: lon, lat; cameras in it
@@ -4749,14 +4782,14 @@ export interface components {
              * Not Cls
              * @description Classes that are left out
              */
-            not_cls?: string[];
+            not_cls?: components["schemas"]["ClassWord"][];
             /** Not Lower */
-            not_lower?: string[];
+            not_lower?: components["schemas"]["ColourWord"][];
             /**
              * Not Upper
              * @description None of these as the strongest colour; what has no colour is left out too
              */
-            not_upper?: string[];
+            not_upper?: components["schemas"]["ColourWord"][];
             /**
              * Plate
              * @description A part of it; with * at the end its beginning, at the start its end
@@ -4764,7 +4797,7 @@ export interface components {
              */
             plate?: string;
             /** Speeds */
-            speeds?: string[];
+            speeds?: components["schemas"]["SpeedWord"][];
             /**
              * Start
              * @default null
@@ -4774,7 +4807,7 @@ export interface components {
              * Upper
              * @description Any of these colours; one may stand without a list
              */
-            upper?: string[];
+            upper?: components["schemas"]["ColourWord"][];
             /**
              * Villages
              * @description Village codes
@@ -4880,6 +4913,12 @@ export interface components {
             previous: components["schemas"]["ShiftView"] | null;
             station: components["schemas"]["StationHandover"];
         };
+        /**
+         * HeadingWord
+         * @description Directions on the map, clockwise in steps of 45° from north.
+         * @enum {string}
+         */
+        HeadingWord: "north" | "northeast" | "east" | "southeast" | "south" | "southwest" | "west" | "northwest";
         /** HistoryQuery */
         HistoryQuery: {
             /**
@@ -5224,9 +5263,9 @@ export interface components {
         LaneSpan: {
             /**
              * Cause
-             * @description Of a gap; empty: recorded. Text that is not listed comes from another release
+             * @description Why nothing is recorded; empty: recorded; other: a cause that another release stored
              */
-            cause: components["schemas"]["GapCause"] | string;
+            cause: components["schemas"]["GapCause"] | ("" | "other");
             /**
              * End
              * Format: date-time
@@ -5463,6 +5502,12 @@ export interface components {
             wmts: components["schemas"]["WmtsView"] | null;
         };
         /**
+         * MaskState
+         * @description Whether the camera's picture needs privacy masks, and where they are.
+         * @enum {string}
+         */
+        MaskState: "none_needed" | "in_camera";
+        /**
          * MatchKind
          * @description How a device that answered discovery relates to the cameras of the registry.
          * @enum {string}
@@ -5556,11 +5601,8 @@ export interface components {
              * @description Per bucket 0 (quiet) … 1 (busy), from the size of the recording; null: unknown
              */
             shares: (number | null)[];
-            /**
-             * Unknown Because
-             * @description too_little_footage, constant_bit_rate; empty: something is known
-             */
-            unknown_because: string;
+            /** @description Why nothing is known; null: something is */
+            unknown_because: components["schemas"]["ActivityProblem"] | null;
         };
         /** MotionView */
         MotionView: {
@@ -5858,7 +5900,7 @@ export interface components {
             /** Closed At */
             closed_at: string | null;
             /** Family */
-            family: string;
+            family: components["schemas"]["FaultFamily"] | string;
             /**
              * Has Picture
              * @description GET /api/faults/{id}/picture shows it
@@ -5872,8 +5914,11 @@ export interface components {
             opened_at: string | null;
             /** Severity */
             severity: number;
-            /** State */
-            state: string;
+            /**
+             * State
+             * @description Text that is not listed comes from another release
+             */
+            state: components["schemas"]["FaultStatus"] | string;
         };
         /** OrderFile */
         OrderFile: {
@@ -6340,6 +6385,12 @@ export interface components {
             /** Token */
             token: string;
         };
+        /**
+         * ProcessRole
+         * @description Values are stored in the table `worker` and are arguments of `minwang worker`.
+         * @enum {string}
+         */
+        ProcessRole: "controller" | "recorder" | "analyst";
         /** ProcessView */
         ProcessView: {
             /**
@@ -6351,14 +6402,25 @@ export interface components {
             name: string;
             /** Pid */
             pid: number;
-            /** Role */
-            role: string;
+            /**
+             * Role
+             * @description Text that is not listed comes from another release
+             */
+            role: components["schemas"]["ProcessRole"] | string;
             /**
              * Seen At
              * Format: date-time
              */
             seen_at: string;
         };
+        /**
+         * ProhibitedPlace
+         * @description Where no camera may be installed (Decree 799, article 8).
+         *
+         *     Ticking a place states that the camera neither hangs there nor shows it.
+         * @enum {string}
+         */
+        ProhibitedPlace: "guest_rooms" | "dormitories" | "baths_toilets" | "changing_rooms" | "private_rooms";
         /**
          * ProposalLine
          * @description A subject of the watch list that waits for the approval of a second person.
@@ -6755,30 +6817,29 @@ export interface components {
              */
             area?: number[][];
             /** Attributes */
-            attributes?: string[];
+            attributes?: components["schemas"]["AttributeWord"][];
             /**
              * Cameras
              * @description Camera ids
              */
             cameras?: string[];
             /** Cls */
-            cls?: string[];
+            cls?: components["schemas"]["ClassWord"][];
             /**
              * Directions
              * @description In the picture
              */
-            directions?: string[];
+            directions?: components["schemas"]["DirectionWord"][];
             /**
              * End
              * @default null
              */
             end?: string | null;
             /**
-             * Heading
              * @description On the compass; cameras whose azimuth is known
              * @default null
              */
-            heading?: string | null;
+            heading?: components["schemas"]["HeadingWord"] | null;
             /**
              * Infrared
              * @description With a colour: also what was seen without colours at night
@@ -6786,14 +6847,14 @@ export interface components {
              */
             infrared?: boolean;
             /** Lacking */
-            lacking?: string[];
+            lacking?: components["schemas"]["AttributeWord"][];
             /**
              * Limit
              * @default 48
              */
             limit?: number;
             /** Lower */
-            lower?: string[];
+            lower?: components["schemas"]["ColourWord"][];
             /**
              * Map Area
              * @description Polygon on the map: lon, lat; cameras in it
@@ -6831,19 +6892,16 @@ export interface components {
              * Not Cls
              * @description Classes that are left out
              */
-            not_cls?: string[];
+            not_cls?: components["schemas"]["ClassWord"][];
             /** Not Lower */
-            not_lower?: string[];
+            not_lower?: components["schemas"]["ColourWord"][];
             /**
              * Not Upper
              * @description None of these as the strongest colour; what has no colour is left out too
              */
-            not_upper?: string[];
-            /**
-             * Order
-             * @default newest
-             */
-            order?: string;
+            not_upper?: components["schemas"]["ColourWord"][];
+            /** @default newest */
+            order?: components["schemas"]["SearchOrder"];
             /**
              * Plate
              * @description A part of it; with * at the end its beginning, at the start its end
@@ -6851,7 +6909,7 @@ export interface components {
              */
             plate?: string;
             /** Speeds */
-            speeds?: string[];
+            speeds?: components["schemas"]["SpeedWord"][];
             /**
              * Start
              * @default null
@@ -6861,13 +6919,18 @@ export interface components {
              * Upper
              * @description Any of these colours; one may stand without a list
              */
-            upper?: string[];
+            upper?: components["schemas"]["ColourWord"][];
             /**
              * Villages
              * @description Village codes
              */
             villages?: string[];
         };
+        /**
+         * SearchOrder
+         * @enum {string}
+         */
+        SearchOrder: "newest" | "best";
         /** SeenBody */
         SeenBody: {
             /** Camera */
@@ -6967,14 +7030,23 @@ export interface components {
              */
             until: string | null;
         };
+        /**
+         * ShortfallReason
+         * @description Why recordings were deleted before their promised time.
+         * @enum {string}
+         */
+        ShortfallReason: "disk_full" | "quota";
         /** ShortfallView */
         ShortfallView: {
             /** Day */
             day: string;
             /** Held Days */
             held_days: number;
-            /** Reason */
-            reason: string;
+            /**
+             * Reason
+             * @description Text that is not listed comes from another release
+             */
+            reason: components["schemas"]["ShortfallReason"] | string;
             /** Required Days */
             required_days: number;
             /** Stream */
@@ -6988,7 +7060,7 @@ export interface components {
              */
             at: string;
             /** Attributes */
-            attributes: string[];
+            attributes: components["schemas"]["AttributeWord"][];
             /**
              * Best At
              * Format: date-time
@@ -6998,12 +7070,10 @@ export interface components {
             box: number[];
             /** Camera */
             camera: string;
-            /** Cls */
-            cls: string;
+            cls: components["schemas"]["ClassWord"];
             /** Detector */
             detector: string;
-            /** Direction */
-            direction: string;
+            direction: components["schemas"]["DirectionWord"];
             /**
              * End
              * Format: date-time
@@ -7030,7 +7100,7 @@ export interface components {
              */
             likeness: number | null;
             /** Lower */
-            lower: string[];
+            lower: components["schemas"]["ColourWord"][];
             /**
              * Metres
              * @default null
@@ -7052,15 +7122,14 @@ export interface components {
              * @default null
              */
             seconds: number | null;
-            /** Speed */
-            speed: string;
+            speed: components["schemas"]["SpeedWord"];
             /**
              * Tone
              * @description Infra-red: how dark the upper and the lower part were
              */
-            tone: string[];
+            tone: components["schemas"]["ToneWord"][];
             /** Upper */
-            upper: string[];
+            upper: components["schemas"]["ColourWord"][];
             /** @default null */
             verdict: components["schemas"]["SightingVerdict"] | null;
             /** Village */
@@ -7107,7 +7176,7 @@ export interface components {
              */
             at: string;
             /** Attributes */
-            attributes: string[];
+            attributes: components["schemas"]["AttributeWord"][];
             /**
              * Best At
              * Format: date-time
@@ -7117,10 +7186,8 @@ export interface components {
             box: number[];
             /** Camera */
             camera: string;
-            /** Cls */
-            cls: string;
-            /** Direction */
-            direction: string;
+            cls: components["schemas"]["ClassWord"];
+            direction: components["schemas"]["DirectionWord"];
             /**
              * End
              * Format: date-time
@@ -7147,7 +7214,7 @@ export interface components {
              */
             likeness: number | null;
             /** Lower */
-            lower: string[];
+            lower: components["schemas"]["ColourWord"][];
             /**
              * Metres
              * @default null
@@ -7167,15 +7234,14 @@ export interface components {
              * @default null
              */
             seconds: number | null;
-            /** Speed */
-            speed: string;
+            speed: components["schemas"]["SpeedWord"];
             /**
              * Tone
              * @description Infra-red: how dark the upper and the lower part were
              */
-            tone: string[];
+            tone: components["schemas"]["ToneWord"][];
             /** Upper */
-            upper: string[];
+            upper: components["schemas"]["ColourWord"][];
             /** @default null */
             verdict: components["schemas"]["SightingVerdict"] | null;
             /** Village */
@@ -7286,9 +7352,9 @@ export interface components {
         SpanView: {
             /**
              * Cause
-             * @description Of a gap; empty: recorded. Text that is not listed comes from another release
+             * @description Why nothing is recorded; empty: recorded; other: a cause that another release stored
              */
-            cause: components["schemas"]["GapCause"] | string;
+            cause: components["schemas"]["GapCause"] | ("" | "other");
             /**
              * End
              * Format: date-time
@@ -7300,6 +7366,12 @@ export interface components {
              */
             start: string;
         };
+        /**
+         * SpeedWord
+         * @description The names of `Speed`.
+         * @enum {string}
+         */
+        SpeedWord: "still" | "slow" | "brisk" | "fast";
         /**
          * StationHandover
          * @description Cameras, faults, repairs and storage at a hand-over.
@@ -7381,8 +7453,11 @@ export interface components {
         StreamView: {
             /** Bitrate */
             bitrate: number;
-            /** Cause */
-            cause: string;
+            /**
+             * Cause
+             * @description Why nothing is recorded; empty: recorded; other: a cause that another release stored
+             */
+            cause: components["schemas"]["GapCause"] | ("" | "other");
             /** Clock Offset */
             clock_offset: number | null;
             /** Codec */
@@ -7391,8 +7466,7 @@ export interface components {
             damaged_pictures: number;
             /** Duplicate Packets */
             duplicate_packets: number;
-            /** Engine */
-            engine: string;
+            engine: components["schemas"]["EngineKind"] | null;
             /** Foreign Packets */
             foreign_packets: number;
             /** Fps */
@@ -7416,8 +7490,11 @@ export interface components {
             skipped_units: number;
             /** Start Points */
             start_points: number;
-            /** State */
-            state: string;
+            /**
+             * State
+             * @description unknown: no recorder reports it
+             */
+            state: components["schemas"]["RecordingState"] | "unknown";
             /** Width */
             width: number | null;
         };
@@ -7443,18 +7520,14 @@ export interface components {
         SubjectBody: {
             /** Case */
             case: number;
-            /** Cls */
-            cls: string;
+            cls: components["schemas"]["ClassWord"];
             /**
              * Expires At
              * Format: date-time
              */
             expires_at: string;
-            /**
-             * Lower
-             * @default null
-             */
-            lower?: string | null;
+            /** @default null */
+            lower?: components["schemas"]["ColourWord"] | null;
             /** Reason */
             reason: string;
             /**
@@ -7465,11 +7538,8 @@ export interface components {
             sighting?: string | null;
             /** Title */
             title: string;
-            /**
-             * Upper
-             * @default null
-             */
-            upper?: string | null;
+            /** @default null */
+            upper?: components["schemas"]["ColourWord"] | null;
             /**
              * Villages
              * @description Null: the whole town
@@ -7496,8 +7566,7 @@ export interface components {
              * @description Null, and the reason empty, where the case is outside the account's villages
              */
             case: number | null;
-            /** Cls */
-            cls: string;
+            cls: components["schemas"]["ClassWord"];
             /**
              * Expires At
              * Format: date-time
@@ -7515,8 +7584,7 @@ export interface components {
              * @description The matcher has not started the look-back, or has paused it for minutes
              */
             look_back_waits: boolean;
-            /** Lower */
-            lower: string | null;
+            lower: components["schemas"]["ColourWord"] | null;
             /** Proposed By */
             proposed_by: string;
             /** Reason */
@@ -7524,8 +7592,7 @@ export interface components {
             state: components["schemas"]["SubjectState"];
             /** Title */
             title: string;
-            /** Upper */
-            upper: string | null;
+            upper: components["schemas"]["ColourWord"] | null;
             /** Villages */
             villages: string[] | null;
         };
@@ -7680,6 +7747,12 @@ export interface components {
             within_seconds?: number | null;
         };
         /**
+         * ToneWord
+         * @description The names of `Tone`.
+         * @enum {string}
+         */
+        ToneWord: "none" | "dark" | "mid" | "light";
+        /**
          * TownToday
          * @description The table, and when it was computed. `day`: the running local day.
          */
@@ -7784,9 +7857,8 @@ export interface components {
              * General
              * @description Class that can be searched instead; empty if there is none
              */
-            general: string;
-            /** Kind */
-            kind: string;
+            general: components["schemas"]["ClassWord"] | "";
+            kind: components["schemas"]["ChipKind"];
             /** Value */
             value: string;
         };
@@ -8034,20 +8106,20 @@ export interface components {
         /** VocabularyReply */
         VocabularyReply: {
             /** Attributes */
-            attributes: string[];
+            attributes: components["schemas"]["AttributeWord"][];
             /**
              * Behind Seconds
              * @description How far the index is behind what is recorded; null: unknown, nothing recorded is indexed
              */
             behind_seconds: number | null;
             /** Classes */
-            classes: string[];
+            classes: components["schemas"]["ClassWord"][];
             /** Colours */
-            colours: string[];
+            colours: components["schemas"]["ColourWord"][];
             /** Detector */
             detector: string;
             /** Directions */
-            directions: string[];
+            directions: components["schemas"]["DirectionWord"][];
             /** Missing Pack */
             missing_pack: boolean;
             /**
@@ -8056,7 +8128,7 @@ export interface components {
              */
             skipped_seconds: number;
             /** Speeds */
-            speeds: string[];
+            speeds: components["schemas"]["SpeedWord"][];
         };
         /**
          * VolumeState
@@ -8228,6 +8300,7 @@ export type AcceptBody = components['schemas']['AcceptBody'];
 export type AcceptReply = components['schemas']['AcceptReply'];
 export type AccountChange = components['schemas']['AccountChange'];
 export type AccountView = components['schemas']['AccountView'];
+export type ActivityProblem = components['schemas']['ActivityProblem'];
 export type AdoptBody = components['schemas']['AdoptBody'];
 export type Aerial = components['schemas']['Aerial'];
 export type AerialView = components['schemas']['AerialView'];
@@ -8239,6 +8312,7 @@ export type AlertState = components['schemas']['AlertState'];
 export type AlertView = components['schemas']['AlertView'];
 export type AnswerBody = components['schemas']['AnswerBody'];
 export type ArrivalView = components['schemas']['ArrivalView'];
+export type AttributeWord = components['schemas']['AttributeWord'];
 export type AuditAction = components['schemas']['AuditAction'];
 export type AuditEntry = components['schemas']['AuditEntry'];
 export type AuditPage = components['schemas']['AuditPage'];
@@ -8271,7 +8345,9 @@ export type CheckName = components['schemas']['CheckName'];
 export type CheckRemedy = components['schemas']['CheckRemedy'];
 export type CheckState = components['schemas']['CheckState'];
 export type CheckValue = components['schemas']['CheckValue'];
+export type ChipKind = components['schemas']['ChipKind'];
 export type ChipView = components['schemas']['ChipView'];
+export type ClassWord = components['schemas']['ClassWord'];
 export type ClipBody = components['schemas']['ClipBody'];
 export type ClipCameraView = components['schemas']['ClipCameraView'];
 export type ClipFormat = components['schemas']['ClipFormat'];
@@ -8279,6 +8355,7 @@ export type ClipLimit = components['schemas']['ClipLimit'];
 export type ClipPreview = components['schemas']['ClipPreview'];
 export type ClipRange = components['schemas']['ClipRange'];
 export type ClockConfirmBody = components['schemas']['ClockConfirmBody'];
+export type ColourWord = components['schemas']['ColourWord'];
 export type ConflictPreference = components['schemas']['ConflictPreference'];
 export type ContractorStep = components['schemas']['ContractorStep'];
 export type ControlPoint = components['schemas']['ControlPoint'];
@@ -8300,12 +8377,14 @@ export type DayView = components['schemas']['DayView'];
 export type DecisionBody = components['schemas']['DecisionBody'];
 export type DecisionsView = components['schemas']['DecisionsView'];
 export type DeviceView = components['schemas']['DeviceView'];
+export type DirectionWord = components['schemas']['DirectionWord'];
 export type DiskOutlook = components['schemas']['DiskOutlook'];
 export type Done = components['schemas']['Done'];
 export type EndBody = components['schemas']['EndBody'];
 export type EndedSessions = components['schemas']['EndedSessions'];
 export type EndingHoldLine = components['schemas']['EndingHoldLine'];
 export type EndSessionsBody = components['schemas']['EndSessionsBody'];
+export type EngineKind = components['schemas']['EngineKind'];
 export type Error = components['schemas']['Error'];
 export type ErrorCode = components['schemas']['ErrorCode'];
 export type ErrorParameters = components['schemas']['ErrorParameters'];
@@ -8338,6 +8417,7 @@ export type FindingView = components['schemas']['FindingView'];
 export type GapCause = components['schemas']['GapCause'];
 export type HandoverQuery = components['schemas']['HandoverQuery'];
 export type HandoverView = components['schemas']['HandoverView'];
+export type HeadingWord = components['schemas']['HeadingWord'];
 export type HistoryQuery = components['schemas']['HistoryQuery'];
 export type HoldBody = components['schemas']['HoldBody'];
 export type HoldQuery = components['schemas']['HoldQuery'];
@@ -8376,6 +8456,7 @@ export type MaintenanceView = components['schemas']['MaintenanceView'];
 export type MapLayer = components['schemas']['MapLayer'];
 export type MapReply = components['schemas']['MapReply'];
 export type MapView = components['schemas']['MapView'];
+export type MaskState = components['schemas']['MaskState'];
 export type MatchKind = components['schemas']['MatchKind'];
 export type Me = components['schemas']['Me'];
 export type MeetingView = components['schemas']['MeetingView'];
@@ -8423,7 +8504,9 @@ export type PositionBody = components['schemas']['PositionBody'];
 export type PositionView = components['schemas']['PositionView'];
 export type PresetBody = components['schemas']['PresetBody'];
 export type PresetView = components['schemas']['PresetView'];
+export type ProcessRole = components['schemas']['ProcessRole'];
 export type ProcessView = components['schemas']['ProcessView'];
+export type ProhibitedPlace = components['schemas']['ProhibitedPlace'];
 export type ProposalLine = components['schemas']['ProposalLine'];
 export type ProposeReply = components['schemas']['ProposeReply'];
 export type PtzMoveBody = components['schemas']['PtzMoveBody'];
@@ -8456,11 +8539,13 @@ export type Role = components['schemas']['Role'];
 export type RoundView = components['schemas']['RoundView'];
 export type Scope = components['schemas']['Scope'];
 export type SearchBody = components['schemas']['SearchBody'];
+export type SearchOrder = components['schemas']['SearchOrder'];
 export type SeenBody = components['schemas']['SeenBody'];
 export type SessionView = components['schemas']['SessionView'];
 export type SettingView = components['schemas']['SettingView'];
 export type ShiftNoteView = components['schemas']['ShiftNoteView'];
 export type ShiftView = components['schemas']['ShiftView'];
+export type ShortfallReason = components['schemas']['ShortfallReason'];
 export type ShortfallView = components['schemas']['ShortfallView'];
 export type SightingFile = components['schemas']['SightingFile'];
 export type SightingLane = components['schemas']['SightingLane'];
@@ -8473,6 +8558,7 @@ export type SimilarBody = components['schemas']['SimilarBody'];
 export type SimilarReply = components['schemas']['SimilarReply'];
 export type SnapshotQuery = components['schemas']['SnapshotQuery'];
 export type SpanView = components['schemas']['SpanView'];
+export type SpeedWord = components['schemas']['SpeedWord'];
 export type StationHandover = components['schemas']['StationHandover'];
 export type StationReply = components['schemas']['StationReply'];
 export type StationState = components['schemas']['StationState'];
@@ -8491,6 +8577,7 @@ export type TicketBody = components['schemas']['TicketBody'];
 export type TicketReply = components['schemas']['TicketReply'];
 export type TimeLapseQuery = components['schemas']['TimeLapseQuery'];
 export type TogetherBody = components['schemas']['TogetherBody'];
+export type ToneWord = components['schemas']['ToneWord'];
 export type TownToday = components['schemas']['TownToday'];
 export type TravelMode = components['schemas']['TravelMode'];
 export type Tree = components['schemas']['Tree'];

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 
+import openapi from "@/api/openapi.json";
+
 import zh from "./messages";
 import en from "./messages.en";
 
@@ -29,5 +31,17 @@ describe("texts", () => {
   it("are Chinese in the Chinese console", () => {
     const foreign = paths(zh as Tree).filter((p) => /^[A-Za-z ,.'-]{12,}$/.test(String(at(zh, p))) && !p.startsWith("app."));
     expect(foreign).toEqual([]);
+  });
+
+  it("have a word for every value of the station's enumerations", () => {
+    const schemas = openapi.components.schemas;
+    const groups = {
+      attribute: schemas.AttributeWord, "cameras.recording": schemas.RecordingState, cause: schemas.GapCause, chip: schemas.ChipKind, cls: schemas.ClassWord, colour: schemas.ColourWord,
+      direction: schemas.DirectionWord, heading: schemas.HeadingWord, speed: schemas.SpeedWord, tone: schemas.ToneWord,
+    };
+    for (const texts of [zh, en] as Tree[]) {
+      const missing = Object.entries(groups).flatMap(([group, { enum: values }]) => values.filter((v) => typeof at(texts, `${group}.${v}`) !== "string").map((v) => `${group}.${v}`));
+      expect(missing).toEqual([]);
+    }
   });
 });

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 
+import type { Filter } from "@/api/schema";
 import { setStationZone } from "@/shared/time";
 
 import { asked, chipsOf, emptyFilter, merged, rangeOf, readFilter, without, writeFilter } from "./filter";
@@ -9,7 +10,7 @@ beforeEach(() => setStationZone("Asia/Shanghai"));
 
 describe("the filter in the address", () => {
   it("is restored, and short", () => {
-    const filter = { ...emptyFilter(), cls: ["person"], upper: ["red"], start: "2026-11-21T10:00:00Z" };
+    const filter: Filter = { ...emptyFilter(), cls: ["person"], upper: ["red"], start: "2026-11-21T10:00:00Z" };
     expect(readFilter(writeFilter(filter))).toEqual(filter);
     expect(writeFilter(emptyFilter())).toBe("");
   });
@@ -21,15 +22,15 @@ describe("the filter in the address", () => {
 
 describe("chips", () => {
   it("stand for everything that is asked, and take it back", () => {
-    let filter = { ...emptyFilter(), cls: ["person"], upper: ["red", "blue"], start: "2026-11-21T10:00:00Z", nightly: "22:00-05:00", min_dwell: 60, plate: "浙J" };
+    let filter: Filter = { ...emptyFilter(), cls: ["person"], upper: ["red", "blue"], start: "2026-11-21T10:00:00Z", nightly: "22:00-05:00", min_dwell: 60, plate: "浙J" };
     expect(chipsOf(filter).map((c) => c.kind)).toEqual(["cls", "upper", "upper", "between", "nightly", "dwell", "plate"]);
-    for (const chip of chipsOf(filter)) filter = without(filter, chip) as typeof filter;
+    for (const chip of chipsOf(filter)) filter = without(filter, chip);
     expect(filter).toEqual(emptyFilter());
   });
 });
 
 describe("new words", () => {
-  const chosen = { ...emptyFilter(), start: "a", end: "b", cameras: ["wj-01"], cls: ["dog"] };
+  const chosen: Filter = { ...emptyFilter(), start: "a", end: "b", cameras: ["wj-01"], cls: ["dog"] };
 
   it("keep what was chosen by hand", () => {
     expect(merged(chosen, null, { ...emptyFilter(), cls: ["person"] })).toEqual({ ...chosen, cls: ["person"] });
@@ -37,7 +38,7 @@ describe("new words", () => {
   });
 
   it("replace what earlier words said", () => {
-    const before = { ...emptyFilter(), villages: ["wangjia"] };
+    const before: Filter = { ...emptyFilter(), villages: ["wangjia"] };
     expect(merged(before, before, emptyFilter()).villages).toEqual([]);
   });
 });

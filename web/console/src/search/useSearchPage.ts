@@ -2,7 +2,7 @@
 import { computed, nextTick, ref, shallowRef, watch } from "vue";
 
 import { http, request, upload } from "@/api/client";
-import type { CountsReply, SightingView, SimilarReply, StreamKind, WordsReply } from "@/api/schema";
+import type { CountsReply, SearchOrder, SightingView, SimilarReply, StreamKind, WordsReply } from "@/api/schema";
 import { useQueryText } from "@/shared/pageState";
 
 import { asked, type Box, type Chip, merged, readFilter, without, writeFilter } from "./filter";
@@ -10,6 +10,9 @@ import { asked, type Box, type Chip, merged, readFilter, without, writeFilter } 
 export type Verdict = "candidate" | "rejected";
 /** What the results are of: words and filter, the candidates of the case, or an example. */
 type Source = "" | "search" | "candidates" | "example" | `like:${string}`;
+
+/** The order that an address names; people change addresses. */
+const orderOf = (text: string): SearchOrder => (text === "best" ? "best" : "newest");
 
 export function useSearchPage() {
   const words = useQueryText("q");
@@ -80,7 +83,7 @@ export function useSearchPage() {
     attempt("search", async (isLatest) => {
       if (typed.value.trim() !== words.value || (words.value && !understood.value)) await understand();
       tab.value = "results";
-      const page = await request(() => http.POST("/api/search", { body: { ...asked(filter.value), order: order.value } }));
+      const page = await request(() => http.POST("/api/search", { body: { ...asked(filter.value), order: orderOf(order.value) } }));
       if (!isLatest()) return;
       show(page.rows, page.next);
       const counted = await request(() => http.POST("/api/search/counts", { body: asked(filter.value) }));
@@ -91,7 +94,7 @@ export function useSearchPage() {
     if (!next.value || busy.value) return;
     const after = next.value;
     await attempt("search", async (isLatest) => {
-      const page = await request(() => http.POST("/api/search", { body: { ...asked(filter.value), order: order.value, after } }));
+      const page = await request(() => http.POST("/api/search", { body: { ...asked(filter.value), order: orderOf(order.value), after } }));
       if (!isLatest()) return;
       [rows.value, next.value] = [[...rows.value, ...page.rows], page.next];
     });

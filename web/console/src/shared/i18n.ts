@@ -5,6 +5,7 @@ import type { Language as ElementLanguage } from "element-plus/es/locale";
 import { computed } from "vue";
 import { createI18n } from "vue-i18n";
 
+import type { AttributeWord, ClassWord, ColourWord, DirectionWord, HeadingWord, SpeedWord, StreamView, ToneWord } from "@/api/schema";
 import type { Messages } from "@/i18n/messages";
 
 export const LANGUAGES = ["zh-CN", "en"] as const;
@@ -49,8 +50,21 @@ export const plural = (key: MessageKey, n: number): string => i18n.global.t(key,
 /** A list of texts. */
 export const texts = (key: MessageKey): string[] => i18n.global.tm(key) as string[];
 
+/** Groups of words that stand for the values of one of the station's enumerations. */
+interface TermValues {
+  attribute: AttributeWord;
+  "cameras.recording": StreamView["state"];
+  cls: ClassWord;
+  colour: ColourWord;
+  direction: DirectionWord;
+  heading: HeadingWord;
+  speed: SpeedWord;
+  tone: ToneWord;
+}
+type ValueOf<Group extends string> = Group extends keyof TermValues ? TermValues[Group] : string;
+
 /** The word for a value that the station sends, as `term("family", "black")`; the value itself where there is none. */
-export function term(group: string, value: string | null | undefined, params: Parameters_ = {}): string {
+export function term<Group extends string>(group: Group, value: ValueOf<Group> | null | undefined, params: Parameters_ = {}): string {
   if (value === null || value === undefined || value === "") return "—";
   const key = `${group}.${value}`;
   return i18n.global.te(key) || i18n.global.te(key, "zh-CN") ? i18n.global.t(key, params) : value;

@@ -21,7 +21,7 @@ export function inOrder(subjects: SubjectView[]): SubjectView[] {
   return [...subjects].sort((a, b) => rank(a) - rank(b) || b.id - a.id);
 }
 
-export const featuresOf = (s: { cls: string; upper: string | null; lower: string | null }): string =>
+export const featuresOf = (s: Pick<SubjectView, "cls" | "upper" | "lower">): string =>
   [term("cls", s.cls), s.upper && t("watch.upper", { colour: term("colour", s.upper) }), s.lower && t("watch.lower", { colour: term("colour", s.lower) })].filter(Boolean).join(" · ");
 
 export function scopeOf(s: SubjectView): string {
