@@ -80,3 +80,21 @@ class QuirkOutcome(StrEnum):
     REFUSED = "refused"
     IGNORED = "ignored"
     ROUNDED = "rounded"
+
+
+class WallLayout(StrEnum):
+    """How the wall is divided: evenly into so many cells, or one large cell and some small ones beside it."""
+
+    ONE = "1"
+    FOUR = "4"
+    SIX = "6"
+    NINE = "9"
+    SIXTEEN = "16"
+    TWENTY_FIVE = "25"
+    ONE_AND_FIVE = "1+5"
+    ONE_AND_SEVEN = "1+7"
+
+    @property
+    def cells(self) -> int:
+        """Number of cells."""
+        return sum(int(part) for part in self.split("+"))

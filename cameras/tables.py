@@ -18,7 +18,7 @@ from cameras.records import (
     SignedFacts,
     WallCell,
 )
-from cameras.states import AccountState, AuthMode, FindingKind, MatchKind, QuirkOutcome, StreamKind
+from cameras.states import AccountState, AuthMode, FindingKind, MatchKind, QuirkOutcome, StreamKind, WallLayout
 from core.database import Base, EnumText
 from core.events import BigId
 
@@ -264,7 +264,9 @@ class WallView(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
     name: Mapped[str] = mapped_column(String(60), comment="Name, as the owner gave it")
-    layout: Mapped[int] = mapped_column(comment="Number of cells: 1, 4, 6, 9, 16, 25")
+    layout: Mapped[WallLayout] = mapped_column(
+        EnumText(WallLayout, 4), comment="Division: 1, 4, 6, 9, 16, 25 equal cells, or 1+5, 1+7 with a large one"
+    )
     cells: Mapped[list[WallCell]] = mapped_column(
         JSON, comment="What each cell shows, in order (cameras.records.WallCell)"
     )

@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.records import WallCell
+from cameras.states import WallLayout
 from cameras.tables import Camera, Favourite, WallView
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
@@ -31,7 +32,7 @@ async def visible(session: AsyncSession, account: str) -> list[WallView]:
 
 
 async def save(
-    session: AsyncSession, now: datetime, account: str, *, number: int | None, name: str, layout: int,
+    session: AsyncSession, now: datetime, account: str, *, number: int | None, name: str, layout: WallLayout,
     cells: Sequence[WallCell], shared: bool,
 ) -> WallView:  # fmt: skip
     """Create a view (`number` None) or change one of the account's own; writes the audit row.

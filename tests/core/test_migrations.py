@@ -20,7 +20,7 @@ from tests import postgres
 from tests.rows import table_rows
 
 # Columns whose values a revision changes on purpose, up or down: revision → {(table, column)}.
-CHANGED: dict[str, set[tuple[str, str]]] = {}
+CHANGED: dict[str, set[tuple[str, str]]] = {"0045": {("wall_view", "layout")}}
 # Tables that a revision empties on purpose.
 EMPTIED: dict[str, set[str]] = {}
 # Tables that a revision renames: revision → old name → new name.
@@ -318,6 +318,27 @@ def test_revision_0036_renames_families_and_keys_and_leaves_what_was_signed(stat
     assert after[5] == before[5], "what was signed stays as it is"
     station.go("downgrade", "0035b")
     assert [_ordered(rows) for rows in _health_rows(station, old)] == [_ordered(rows) for rows in before]
+
+
+def test_revision_0045_names_the_layouts_of_saved_views(station: Station) -> None:
+    station.go("upgrade", "0044")
+    columns = "name, layout, cells, owner, shared, changed_at"
+    values = "'[]', 'o', false, '2026-01-01 00:00:00+00:00'"
+    with station.engine.begin() as connection:
+        for number in (4, 25):
+            connection.exec_driver_sql(f"INSERT INTO wall_view ({columns}) VALUES ('n', {number}, {values})")
+
+    def layouts() -> list[Any]:
+        with station.engine.begin() as connection:
+            return list(connection.exec_driver_sql("SELECT layout FROM wall_view ORDER BY id").scalars())
+
+    station.go("upgrade", "0045")
+    assert layouts() == ["4", "25"]
+    with station.engine.begin() as connection:
+        for layout in ("1+5", "1+7", "3"):
+            connection.exec_driver_sql(f"INSERT INTO wall_view ({columns}) VALUES ('n', '{layout}', {values})")
+    station.go("downgrade", "0044")
+    assert layouts() == [4, 25, 6, 9, 4]
 
 
 def _ordered(rows: Any) -> list[str]:

@@ -27,7 +27,7 @@ from tests.web.recorded_footage import CLIP_US, add_volume, minutes_ago, record
 
 NOW = SystemClock().now()
 WALL = {
-    "name": "夜班", "layout": 4, "shared": True,
+    "name": "夜班", "layout": "4", "shared": True,
     "cells": [
         {"show": "camera", "camera": "wj-01"}, {"show": "tour", "cameras": ["wj-02", "xd-01"], "seconds": 10},
         {"show": "village", "village": "xidian", "seconds": 10}, {"show": "alerts"},
@@ -66,15 +66,22 @@ async def test_a_shared_view_shows_each_account_only_its_villages(sign_in: SignI
 )  # fmt: skip
 async def test_cells_are_checked(cell: dict[str, Any], status: int, sign_in: SignIn) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
-    assert (await submit(client, "/api/wall-views", {"name": "n", "layout": 1, "cells": [cell]}))[0] == status
+    assert (await submit(client, "/api/wall-views", {"name": "n", "layout": "1", "cells": [cell]}))[0] == status
 
 
 async def test_a_view_has_no_more_cells_than_its_layout(sign_in: SignIn) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
-    for layout, count in ((1, 2), (5, 1)):
-        assert (await submit(client, "/api/wall-views", {"name": "n", "layout": layout, "cells": [{}] * count}))[
-            0
-        ] == 422
+    for layout, count, status in (
+        ("1", 2, 422),
+        ("5", 1, 422),
+        (4, 1, 422),
+        ("1+5", 6, 200),
+        ("1+5", 7, 422),
+        ("1+7", 8, 200),
+    ):
+        view = {"name": "n", "layout": layout, "cells": [{}] * count}
+        assert (await submit(client, "/api/wall-views", view))[0] == status, view
+    assert [v["layout"] for v in await get(client, "/api/wall-views")] == ["1+5", "1+7"]
 
 
 async def test_favourites_belong_to_the_account(sign_in: SignIn) -> None:

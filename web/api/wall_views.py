@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, Field, model_validator
 
 from cameras.records import WallCell
 from cameras.registry import lookup, wall_views
+from cameras.states import WallLayout
 from cameras.tables import WallView
 from core.accounts.permissions import Permission
 from core.accounts.scope import Villages
@@ -57,21 +58,21 @@ class WallCellBody(BaseModel):
 
 class WallViewBody(BaseModel):
     name: str = Field(min_length=1, max_length=60)
-    layout: Literal[1, 4, 6, 9, 16, 25]
+    layout: WallLayout
     cells: list[WallCellBody] = Field(max_length=25)
     shared: bool = False
 
     @model_validator(mode="after")
     def _cells_fit(self) -> WallViewBody:
-        if len(self.cells) > self.layout:
-            raise ValueError(f"a layout of {self.layout} has at most {self.layout} cells")
+        if len(self.cells) > self.layout.cells:
+            raise ValueError(f"the layout {self.layout} has at most {self.layout.cells} cells")
         return self
 
 
 class WallViewView(BaseModel):
     id: int
     name: str
-    layout: int
+    layout: WallLayout | str = Field(description="Text that is not listed comes from another release")
     cells: list[WallCellBody] = Field(description="Empty where the account may not see what was saved")
     owner: str
     shared: bool

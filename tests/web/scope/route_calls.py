@@ -70,10 +70,10 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         "POST /api/clips/preview": [{"cameras": [camera], "start": start, "end": NOW.isoformat()}],
         "POST /api/clips": [{"cameras": [camera], "start": start, "end": NOW.isoformat()} | reason],
         "POST /api/wall-views": [
-            {"name": "n", "layout": 1, "cells": [{"show": "camera", "camera": camera}]},
-            {"name": "n", "layout": 1, "cells": [{"show": "village", "village": village, "seconds": 10}]},
+            {"name": "n", "layout": "1", "cells": [{"show": "camera", "camera": camera}]},
+            {"name": "n", "layout": "1", "cells": [{"show": "village", "village": village, "seconds": 10}]},
         ],
-        "PUT /api/wall-views/{view}": [{"name": "n", "layout": 1, "cells": []}],
+        "PUT /api/wall-views/{view}": [{"name": "n", "layout": "1", "cells": []}],
         "POST /api/faults/report": [{"camera": camera, "family": "blurred"}],
         "POST /api/alerts/{alert}/recall": [reason],
         "POST /api/bookmarks": [{"camera": camera, "at": NOW.isoformat(), "text": "t"}],

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from cameras.states import WallLayout
 from cameras.tables import Camera, DeviceSeen, Finding, WallView
 from cases.tables import Alert, Case, WatchSubject
 from core import events
@@ -157,7 +158,7 @@ async def fill(database: Database, settings: Settings, sightings: SightingStore,
             camera=camera, village=village, at_us=at_ms * 1000, text=mark, created_by=mark, created_at=NOW
         )
         cell = {"show": "camera", "camera": camera}
-        view = WallView(name="v", layout=1, cells=[cell], owner=mark, shared=True, changed_at=NOW)
+        view = WallView(name="v", layout=WallLayout.ONE, cells=[cell], owner=mark, shared=True, changed_at=NOW)
         made["view"] = (await add(view)).id
         made["bookmark"] = (await add(marked)).id
         address = "127.0.1.9:80" if village == MINE else "127.0.1.40:80"

@@ -8208,15 +8208,17 @@ export interface components {
              */
             village?: string | null;
         };
+        /**
+         * WallLayout
+         * @description How the wall is divided: evenly into so many cells, or one large cell and some small ones beside it.
+         * @enum {string}
+         */
+        WallLayout: "1" | "4" | "6" | "9" | "16" | "25" | "1+5" | "1+7";
         /** WallViewBody */
         WallViewBody: {
             /** Cells */
             cells: components["schemas"]["WallCellBodyInput"][];
-            /**
-             * Layout
-             * @enum {integer}
-             */
-            layout: 1 | 4 | 6 | 9 | 16 | 25;
+            layout: components["schemas"]["WallLayout"];
             /** Name */
             name: string;
             /**
@@ -8239,8 +8241,11 @@ export interface components {
             changed_at: string;
             /** Id */
             id: number;
-            /** Layout */
-            layout: number;
+            /**
+             * Layout
+             * @description Text that is not listed comes from another release
+             */
+            layout: components["schemas"]["WallLayout"] | string;
             /** Mine */
             mine: boolean;
             /** Name */
@@ -8599,6 +8604,7 @@ export type VolumeState = components['schemas']['VolumeState'];
 export type VolumeView = components['schemas']['VolumeView'];
 export type WallCellBody = components['schemas']['WallCellBody'];
 export type WallCellBodyInput = components['schemas']['WallCellBodyInput'];
+export type WallLayout = components['schemas']['WallLayout'];
 export type WallViewBody = components['schemas']['WallViewBody'];
 export type WallViewView = components['schemas']['WallViewView'];
 export type WmtsView = components['schemas']['WmtsView'];

@@ -30,4 +30,14 @@ describe("rows of the resource tree", () => {
     expect(keys("王家", ["wj"])).toEqual(["v-wj", "wj-01", "wj-02"]);
     expect(keys("zzz")).toEqual([]);
   });
+
+  it("has one's favourites and the saved views on top, and finds views by name", () => {
+    const view = { id: 4, name: "夜班", layout: "1+5" as const, cells: [], owner: "a", shared: true, mine: false, changed_at: "" };
+    const top = { favourites: [TOWN[1]!.cameras[0]!], views: [view] };
+    const all = (filter: string, closed: string[] = []): string[] => rowsOf(TOWN, new Set(["wj", "xd", ...closed]), filter, top).map((r) => r.key);
+    expect(all("")).toEqual([":favourites", "favourite-xd-01", ":views", "view-4", "v-wj", "v-xd"]);
+    expect(all("", [":favourites"])).toEqual([":favourites", ":views", "view-4", "v-wj", "v-xd"]);
+    expect(all("xd-01")).toEqual(["v-xd", "xd-01"]);
+    expect(all("yb")).toEqual([":views", "view-4"]);
+  });
 });

@@ -2,14 +2,7 @@
 import type { WallCellBodyInput } from "@/api/schema";
 
 import { type CellContent, NOTHING } from "./cells";
-import { LAYOUTS, type LayoutName } from "./layouts";
 import { TOUR_SECONDS } from "./useTour";
-
-/** Divisions that the station keeps. */
-export const SAVED_LAYOUTS = [1, 4, 6, 9, 16, 25] as const;
-export type SavedLayout = (typeof SAVED_LAYOUTS)[number];
-
-export const savedLayout = (name: LayoutName): SavedLayout | null => (LAYOUTS[name].first > 1 ? null : (SAVED_LAYOUTS.find((n) => String(n) === name) ?? null));
 
 export function toBody(content: CellContent): WallCellBodyInput {
   switch (content.show) {
