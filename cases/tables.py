@@ -83,6 +83,12 @@ class WatchSubject(Base):
     )
     embedder: Mapped[str] = mapped_column(String(80), default="", server_default="", comment="Pack of the vector")
     likeness: Mapped[float] = mapped_column(default=0.0, server_default="0", comment="Least cosine to the vector")
+    picture: Mapped[str] = mapped_column(
+        String(200),
+        default="",
+        server_default="",
+        comment="Path of the example picture below the data folder; empty: none",
+    )
     ended_by: Mapped[str | None] = mapped_column(String(60), comment="Who took it off the list before its time")
     ended_at: Mapped[datetime | None] = mapped_column(comment="When that was (UTC); null: not ended by a person")
     look_back_to: Mapped[datetime | None] = mapped_column(comment="Start of the pending look-back")

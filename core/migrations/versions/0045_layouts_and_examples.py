@@ -1,4 +1,4 @@
-"""Saved views of the wall name their layout, so that those with a large cell can be kept as well."""
+"""Saved views of the wall name their layout, those with a large cell included; subjects keep their example picture."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,9 +16,14 @@ def upgrade() -> None:
             "layout", existing_type=sa.Integer(), type_=sa.String(4), existing_nullable=False, comment=AFTER,
             existing_comment=BEFORE, postgresql_using="layout::varchar",
         )  # fmt: skip
+    comment = "Path of the example picture below the data folder; empty: none"
+    column = sa.Column("picture", sa.String(200), nullable=False, server_default="", comment=comment)
+    op.add_column("watch_subject", column)
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("watch_subject") as batch:
+        batch.drop_column("picture")
     # The even division with room for the same cells.
     op.execute("UPDATE wall_view SET layout = '6' WHERE layout = '1+5'")
     op.execute("UPDATE wall_view SET layout = '9' WHERE layout = '1+7'")
