@@ -101,6 +101,7 @@ class ErrorCode(StrEnum):
     PDF_FAILED = "pdf_failed"
     PDF_FONTS_MISSING = "pdf_fonts_missing"
     PDF_LIBRARY_MISSING = "pdf_library_missing"
+    PDF_PACKAGE_MISSING = "pdf_package_missing"
 
     # Villages, cameras and the camera file
     VILLAGE_NOT_FOUND = "village_not_found", "village"

@@ -40,7 +40,17 @@ from reports.periods import month_bounds
 from reports.repairs import Repair, repairs
 from reports.tables import StoredReport
 
-_TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape())
+
+def css_text(text: str) -> str:
+    """Return a text as it stands between double quotes in CSS (CSS Syntax 4.3.7), whatever it contains."""
+    return "".join(c if c.isalnum() else f"\\{ord(c):x} " for c in text)
+
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(), auto_reload=False
+)
+_TEMPLATES.filters["css_text"] = css_text
+_TEMPLATES.get_template("report.css")  # read now, because a page is also rendered in the event loop
 _PAGE = _TEMPLATES.get_template("village.html")
 CAUSES = {
     "unreachable": "不可达", "auth_refused": "认证被拒", "no_packets": "无码流", "no_keyframe": "无关键帧",

@@ -12,10 +12,15 @@ from core.errors import StorageError
 def render_pdf(html: str) -> bytes:
     """Return an A4 PDF of a page; the page may load no other resource.
 
-    Blocking, one to two seconds; call it from a thread. Raises StorageError if Pango or every font is missing.
+    Blocking, one to two seconds; call it from a thread. Raises StorageError if WeasyPrint, Pango or fonts are missing.
     """
     try:
         from weasyprint import HTML  # needs Pango, which is required for PDF only
+    except ModuleNotFoundError as e:
+        raise StorageError(
+            "PDF needs the Python package weasyprint; install it, or print the page from the browser",
+            ErrorCode.PDF_PACKAGE_MISSING,
+        ) from e
     except OSError as e:
         raise StorageError(
             "PDF needs Pango; install it (apt-get install libpango-1.0-0 libpangoft2-1.0-0), "

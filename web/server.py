@@ -59,7 +59,6 @@ from web.work.onboarding_jobs import OnboardingWork
 from web.work.snapshots import Snapshots
 
 DIST = Path(__file__).parent / "console" / "dist"
-STATIC = Path(__file__).parent / "static"
 # Files whose names contain a hash of their content never change.
 ASSET_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
 # The console's own pages; each path is answered with index.html.
@@ -112,7 +111,6 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         app.router.add_get(page, _index)
     if (DIST / "assets").is_dir():
         app.router.register_resource(Static("/assets", DIST / "assets", headers=ASSET_HEADERS))
-    app.router.register_resource(Static("/static", STATIC))
     app.cleanup_ctx.append(_background)
     app.on_shutdown.append(_close_sockets)
     return app

@@ -84,6 +84,7 @@ class AuditAction(StrEnum):
     PTZ_PRESET = "ptz.preset"
     PTZ_TAKE = "ptz.take"
     REGISTER_VIEW = "register.view"
+    REPORT_EXPORT = "report.export"
     REPORT_VIEW = "report.view"
     RETENTION_CONFIRM = "retention.confirm"
     RETENTION_NTP = "retention.ntp"

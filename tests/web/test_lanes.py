@@ -69,7 +69,7 @@ async def test_slow_searches_delay_no_other_request(sign_in: SignIn, stuck: list
         while sum(t.done() for t in waiting) < 30 - 2 - 10:
             await asyncio.sleep(0.05)
     theirs = asyncio.ensure_future(ask(other))
-    for path in ("/api/cameras", "/static/none", "/api/station"):
+    for path in ("/api/cameras", "/assets/none", "/api/station"):
         async with asyncio.timeout(5):
             assert (await other.get(path)).status in (200, 403, 404)
     done = [t.result() for t in waiting if t.done()]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Literal
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from pydantic import BaseModel, Field
 
 from cameras.registry import lookup
 from core.accounts.permissions import Permission
+from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.error_codes import ErrorCode
 from core.errors import ForbiddenError, NotFoundError
@@ -92,6 +93,25 @@ async def village_report_page(c: Context[ReportQuery]) -> web.Response:
     """One village's report as a page to print (A4)."""
     html = await c.services.page_executor.run(render, await _report(c), c.services.settings.station.name, c.query.lang)
     return web.Response(text=html, content_type="text/html", headers={"Cache-Control": "no-store"})
+
+
+@routes.add("GET", "/report/{village}/pdf", Permission.REPORT_VIEW, query=ReportQuery, kind=ReplyKind.FILE)
+async def village_report_pdf(c: Context[ReportQuery]) -> web.Response:
+    """One village's report as PDF, rendered from the same page. Each download is audited."""
+    report = await _report(c)
+    html = await c.services.page_executor.run(render, report, c.services.settings.station.name, c.query.lang)
+    content = await c.services.printer.pdf_of(html, c.identity.user_id)
+    async with c.services.database.session() as session:
+        await audit_trail.record(
+            session, c.services.clock.now(), c.identity.name, AuditAction.REPORT_EXPORT, report.village,
+            reason=f"report of {report.village}", by_session=c.identity.session, village=report.village,
+            month=report.month, digest=report.digest or "",
+        )  # fmt: skip
+    headers = {
+        hdrs.CACHE_CONTROL: "no-store",
+        hdrs.CONTENT_DISPOSITION: f'attachment; filename="{report.village}-{report.month}.pdf"',
+    }
+    return web.Response(body=content, content_type="application/pdf", headers=headers)
 
 
 async def _report(c: Context[ReportQuery]) -> VillageReport:

@@ -48,7 +48,7 @@ def middleware(index: Path, refusal: Callable[[int, ErrorCode, str], web.Respons
 
 def _wants_page(request: web.Request) -> bool:
     """Return whether a browser asks for a page, and not for a file that belongs to one."""
-    folders = ("/assets/", "/static/")
+    folders = ("/assets/",)
     return (
         request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
         and not request.path.startswith(folders)

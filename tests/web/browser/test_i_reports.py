@@ -14,6 +14,9 @@ def test_a_funder_sees_figures_and_no_pictures(browser: Browser, town: str) -> N
     page = sign_in(browser, town, "wangjia")
     expect(page.locator("[data-test=report]")).to_have_count(1)
     assert page.locator("[data-test=nav-wall]").count() == 0
+    with page.expect_download(timeout=120_000) as download:
+        page.locator("[data-test=report-pdf]").click()
+    assert download.value.suggested_filename.startswith("wangjia-20")
     page.goto(f"{town}/report/wangjia")
     expect(page.locator("h1")).to_contain_text("王家村")
     assert page.locator("img").count() == 0

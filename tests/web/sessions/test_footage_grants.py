@@ -95,8 +95,9 @@ VIEW_ROUTES: dict[str, tuple[Role, str, str]] = {
     "/api/sightings/{sighting}": (Role.INVESTIGATOR, "/api/sightings/{sighting}", "sighting.view"),
     "/api/reports/{village}": (Role.FUNDER, "/api/reports/wangjia", "report.view"),
 }
-# Routes that send a file of footage under a row of their own, whatever was granted; tests/web/test_clips.py.
-OWN_ROW = {"/api/clips", "/api/playback/{camera}/time-lapse.mp4"}
+# Routes that send a file of footage under a row of their own, whatever was granted; tests/web/test_clips.py,
+# tests/web/test_report_pdf.py.
+OWN_ROW = {"/api/clips", "/api/playback/{camera}/time-lapse.mp4", "/report/{village}/pdf"}
 UNDER_A_PLAYLIST = {
     "/api/playback/{camera}/{kind}/segment/{segment}.mp4": f"{SEGMENT}.mp4",
     "/api/playback/{camera}/{kind}/segment/{segment}/{part}": f"{SEGMENT}/init",

@@ -13,7 +13,7 @@ export const ACTIONS: AuditAction[] = [
   "hold.case_closed", "hold.follow", "hold.release", "hold.review", "inventory.apply", "inventory.export",
   "lanes.view", "live.close", "live.open", "maintenance.begin", "maintenance.end", "order.cost", "order.create",
   "order.move", "order.photo", "order.photo_view", "order.still", "patrol.ask", "patrol.sign", "patrol.supplement",
-  "pictures.drop", "playback.close", "playback.open", "ptz.preset", "ptz.take", "register.view", "report.view",
+  "pictures.drop", "playback.close", "playback.open", "ptz.preset", "ptz.take", "register.view", "report.export", "report.view",
   "retention.confirm", "retention.ntp", "retention.returned", "retention.suspended", "retention.time",
   "review.draw", "review.verdict", "search.count", "search.query.co_occurrence", "search.query.motion_search",
   "search.query.similar", "search.run", "session.close", "session.end", "session.open", "session.purpose",
