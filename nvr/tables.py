@@ -376,7 +376,14 @@ class Worker(Base):
     name: Mapped[str] = mapped_column(
         String(40), primary_key=True, comment="Name of the process, unique in the station"
     )
-    role: Mapped[ProcessRole] = mapped_column(EnumText(ProcessRole, 20), comment="recorder, analyst")
+    role: Mapped[ProcessRole] = mapped_column(EnumText(ProcessRole, 20), comment="controller, recorder, analyst")
     url: Mapped[str] = mapped_column(String(120), comment="http://host:port of its own bytes; empty: none")
     pid: Mapped[int] = mapped_column(comment="Process id")
     seen_at: Mapped[datetime] = mapped_column(comment="When it last reported (UTC)")
+    release: Mapped[str] = mapped_column(
+        String(40),
+        default="",
+        server_default="",
+        comment="Version of the program that it runs; empty: a version before 0046, which did not say",
+    )
+    started_at: Mapped[datetime | None] = mapped_column(comment="When it started (UTC)")

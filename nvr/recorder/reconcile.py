@@ -31,6 +31,7 @@ from nvr.media.rtp.sequence_numbers import NUMBERS_IGNORED_TEXT
 from nvr.media.samples import StreamCounters
 from nvr.media.work_budget import THROTTLED_TEXT
 from nvr.recorder import quarantine, schedule, stream_status
+from nvr.recorder.heartbeats import Heartbeat
 from nvr.recorder.recorder import Recorder
 from nvr.recorder.watchdog import REQUEST_AGAIN_S
 from nvr.recording_state import RecordingState
@@ -221,16 +222,17 @@ class StatusWriter:
         self._recorder = recorder
         self._clock = clock
         self._worker = worker
+        self._heartbeat = Heartbeat(ProcessRole.RECORDER, worker, clock)
         self._before: dict[str, tuple[float, StreamCounters]] = {}
         self._jumps: dict[str, float] = {}
         self._keyframes = KeyframeIntervals()
         self._written: set[str] = set()
         self._holes = HourCounts()
 
-    async def write(self, session: AsyncSession, url: str, pid: int) -> CameraUpdates:
+    async def write(self, session: AsyncSession, url: str) -> CameraUpdates:
         """Write the state; return the changes to cameras, which must be passed to `stored` after the commit."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        await session.merge(Worker(name=self._worker, role=ProcessRole.RECORDER, url=url, pid=pid, seen_at=now))
+        await self._heartbeat.write(session, url)
         await volume_set.store_state(session, self._clock, self._recorder.volumes.disks)
         updates = await self._write_camera_updates(session, now)
         self._forget_removed(self._recorder.streams)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from core.clock import SystemClock
 from core.database import Database
+from core.host.process_role import ProcessRole
 from core.settings import Settings
 from core.tasks import BackgroundTasks, run_all
+from nvr.recorder.heartbeats import HEARTBEAT_SECONDS, Heartbeat
 from station import database as station_database
 from station.runtime import probes_of, until_stopped
 
@@ -62,6 +65,8 @@ async def _look(settings: Settings, database: Database, packs: Path, ready: Call
         await matcher.run_once()
 
     duties = BackgroundTasks(clock)
+    heartbeat = Heartbeat(ProcessRole.ANALYST, "analyst", clock)
+    duties.repeat("heartbeat", HEARTBEAT_SECONDS, partial(heartbeat.store, database))
     duties.repeat("patrol", 1.0, patrol.run_next)
     duties.repeat("watch", settings.patrol.light_seconds, watch.run_once)
     duties.repeat("indexing", 1.0, index_and_match)

@@ -29,6 +29,7 @@ from core.audit.verification import AuditSealer
 from core.clock import SystemClock
 from core.database import Database
 from core.executors import set_file_threads
+from core.host.process_role import ProcessRole
 from core.settings import Settings
 from core.tasks import BackgroundTasks
 from health import camera_states, orders
@@ -38,6 +39,7 @@ from health.register.verification import RegisterCheck
 from nvr.archive.retention import holds
 from nvr.archive.retention.retention import Retention
 from nvr.edge import backfill
+from nvr.recorder.heartbeats import HEARTBEAT_SECONDS, Heartbeat
 from reports.coverage import Reports
 from search.store import SightingStore
 from search.store.upkeep import Upkeep, sighting_store_of
@@ -96,6 +98,8 @@ async def _work(
     _add_station_jobs(scheduler, settings, database, clock, app[SERVICES])
     scheduler.add_job(listener.maintain, "interval", minutes=1, id="certificate")
     tasks = BackgroundTasks(clock)
+    heartbeat = Heartbeat(ProcessRole.CONTROLLER, "controller", clock)
+    tasks.repeat("heartbeat", HEARTBEAT_SECONDS, partial(heartbeat.store, database))
     tasks.start("announcements", announcements.follow(Survey(database, clock, work.onboarding)))
     scheduler.start()
     await until_stopped()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -100,7 +99,7 @@ class RecorderWorker:
     async def write_status(self, status: StatusWriter, url: str) -> None:
         async with self.status_lock:  # what is read before the commit must not be reported after it
             async with self.database.session() as session:
-                written = await status.write(session, url, os.getpid())
+                written = await status.write(session, url)
                 failures = Counter(self.recorder.tasks.failures)
                 for name, times in (failures - self.reported_failures).items():
                     events.append(

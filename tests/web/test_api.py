@@ -41,6 +41,7 @@ SAMPLES = {
     "segment": "1",
     "ticket": "x",
     "fault": "1",
+    "inspection": "1",
     "sighting": "1",
 } | {
     "subject": "1",

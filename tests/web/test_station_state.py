@@ -32,7 +32,8 @@ async def rows(database: Database) -> None:
     async with database.session() as session:
         session.add(Volume(number=1, identity="u", path="/data/1", total_bytes=100, free_bytes=40, checked_at=now))
         for name, age in (("recorder-0", 5), ("analyst", 600)):
-            session.add(Worker(name=name, role="recorder", url="", pid=7, seen_at=now - timedelta(seconds=age)))
+            seen_at = now - timedelta(seconds=age)
+            session.add(Worker(name=name, role="recorder", url="", pid=7, seen_at=seen_at, release="0.0.1"))
         session.add(
             Shortfall(stream="wj-01/main", day="2026-11-20", held_days=20, required_days=30, reason="disk_full")
         )
@@ -42,6 +43,7 @@ async def test_the_state_is_what_the_station_recorded(rows: None, sign_in: SignI
     state = json.loads(await read(await sign_in(Role.ADMINISTRATOR), "/api/station/state"))
     assert [(v["path"], v["free_bytes"], v["state"]) for v in state["volumes"]] == [("/data/1", 40, "ok")]
     assert {p["name"]: p["alive"] for p in state["processes"]} == {"recorder-0": True, "analyst": False}
+    assert all(p["other_release"] and p["release"] == "0.0.1" and p["started_at"] is None for p in state["processes"])
     assert state["shortfalls"][0]["held_days"] == 20 and state["holds"] == 0 and state["streams"] == {}
     assert state["queues"]["events_last_day"] and state["queues"]["open_orders"] == 0
     assert state["models"] == [] and state["release"]

@@ -61,6 +61,9 @@ class ProcessView(BaseModel):
     pid: int
     seen_at: datetime
     alive: bool = Field(description="It reported within the last minute")
+    release: str = Field(description="Version of the program that it runs; empty: an old one that did not say")
+    started_at: datetime | None
+    other_release: bool = Field(description="It does not run the station's version: it was not restarted")
 
 
 class ShortfallView(BaseModel):
@@ -171,7 +174,8 @@ async def _state(c: AnyContext) -> StationState:
             holds=await session.scalar(select(func.count()).select_from(Hold).where(Hold.released_at.is_(None))) or 0,
             processes=[
                 ProcessView(
-                    name=w.name, role=w.role, pid=w.pid, seen_at=w.seen_at, alive=now - w.seen_at < stream_status.FRESH
+                    name=w.name, role=w.role, pid=w.pid, seen_at=w.seen_at, alive=now - w.seen_at < stream_status.FRESH,
+                    release=w.release, started_at=w.started_at, other_release=w.release != core.__version__
                 )
                 for w in workers
             ],

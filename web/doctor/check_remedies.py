@@ -30,6 +30,10 @@ class CheckRemedy(SentenceCode):
         "read the log: a recorder process died and was not restarted",
     )
     SEE_PATROL = "see_patrol", "see the console's patrol page for each camera's fault"
+    RESTART_STATION = (
+        "restart_station",
+        "they were not restarted after an upgrade: systemctl restart minwang",
+    )
     START_STATION_ONCE = (
         "start_station_once",
         "start the station once (minwang serve) to create it, or check data.database",

@@ -27,6 +27,11 @@ class CheckValue(SentenceCode):
         "{recording} of {wanted} streams recorded by {recorders} recorders; {configured} are set",
     )
     PROGRAM_VERSIONS = "program_versions", "minwang {release}, Python {python}, SQLite {sqlite}, Linux {linux}"
+    PROCESSES_CURRENT = "processes_current", "all run {release}"
+    PROCESSES_OF_OTHER_RELEASE = (
+        "processes_of_other_release",
+        "{names} run another version than {release}",
+    )
     DATABASE_MISSING = "database_missing", "{reason}"
     DATABASE_ANSWERS = "database_answers", "{server}schema {revision}, answers in {milliseconds} ms"
     DATABASE_OTHER_VERSION = (

@@ -16,6 +16,7 @@ HOUR = 3600.0
 CHECKS = (
     Check(CheckName.STATION, data.running),
     Check(CheckName.VERSIONS, machine.versions, keep_s=HOUR),
+    Check(CheckName.PROCESSES, data.processes),
     Check(CheckName.DATABASE, data.database),
     Check(CheckName.BACKLOG, data.backlog, keep_s=60),
     Check(CheckName.REGISTRY, data.registry_difference, keep_s=300, limit_s=20),

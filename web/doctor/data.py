@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+import core
 from cameras.registry import inventory, lookup, registry
 from core import migrate
 from core.errors import DetectorError, InventoryError, MinwangError
@@ -20,7 +21,7 @@ from core.logs import redact
 from core.settings import Settings, TlsMode
 from nvr.archive.integrity import hash_backlog
 from nvr.recorder import stream_status
-from nvr.recorder.heartbeats import alive_recorders
+from nvr.recorder.heartbeats import alive_recorders, of_other_release
 from nvr.recording_state import RecordingState
 from search.indexing.lag import lag
 from search.models import ModelRegistry
@@ -103,6 +104,19 @@ async def running(station: CheckedStation) -> Sequence[CheckResult]:
     if recording < wanted:
         return [warning(V.STREAMS_RECORDED(**counts), R.SEE_PATROL())]
     return [ok(V.STREAMS_RECORDED(**counts))]
+
+
+async def processes(station: CheckedStation) -> Sequence[CheckResult]:
+    """Check that every running process has the version of this program: an upgrade restarts them all."""
+    if station.database is None:
+        return [needs_database()]
+    async with station.database.reading() as session:
+        others = await of_other_release(session, station.clock.now())
+    if others:
+        names = ", ".join(f"{w.name} {w.release}".strip() for w in others)
+        found = V.PROCESSES_OF_OTHER_RELEASE(names=names, release=core.__version__)
+        return [warning(found, R.RESTART_STATION())]
+    return [ok(V.PROCESSES_CURRENT(release=core.__version__))]
 
 
 async def backlog(station: CheckedStation) -> Sequence[CheckResult]:

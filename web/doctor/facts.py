@@ -31,6 +31,7 @@ class CheckName(StrEnum):
 
     STATION = "station"
     VERSIONS = "versions"
+    PROCESSES = "processes"
     DATABASE = "database"
     BACKLOG = "backlog"
     REGISTRY = "registry"

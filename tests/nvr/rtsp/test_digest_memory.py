@@ -67,15 +67,15 @@ async def test_a_restart_does_not_forget_it(database: Database, recording: Recor
         await eventually(lambda: recorder.streams["cam/main"].state == "refused")
         writer = StatusWriter(recorder, SystemClock(), "r")
         async with database.session() as session:
-            told = await writer.write(session, "", 1)
+            told = await writer.write(session, "")
         writer.stored(told)
         async with database.session() as session:
-            again = await writer.write(session, "", 1)
+            again = await writer.write(session, "")
         assert len(told.with_digest) == 1 and not again.with_digest and not again.refused
         assert writer._written == set(writer._before) == {"cam/main"}
         await recorder.want([])
         async with database.session() as session:
-            await writer.write(session, "", 1)
+            await writer.write(session, "")
         assert not (writer._written or writer._before or writer._jumps or writer._keyframes._before)
     await act(database)
     server_memory.clear()  # as in a new process

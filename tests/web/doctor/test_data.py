@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+import core
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.host import backup_log, station_lock
+from core.host.process_role import ProcessRole
 from core.settings import DataSettings, SearchSettings, Settings, TlsMode, WebSettings
 from nvr.archive import segment_index
 from nvr.archive.segment_index import Segment, SegmentFlag
+from nvr.recorder.heartbeats import Heartbeat
 from nvr.tables import OpenSegment, StreamStatus, Worker
 from search.tables import IndexState
 from tests.conftest import ROOT
@@ -192,3 +195,23 @@ def test_backups(tmp_path: Path) -> None:
     assert (broken := made_at(0.1, "no route to host")).state is CheckState.WARNING and "0.5 days old" in broken.value
     (tmp_path / "backups.json").write_text("{")
     assert data.backup(here)[0].state is CheckState.UNKNOWN
+
+
+async def test_a_process_of_another_version_is_told(database: Database, tmp_path: Path) -> None:
+    here, now = checked_station(tmp_path, database), SystemClock().now()
+    analyst = Heartbeat(ProcessRole.ANALYST, "analyst", SystemClock())
+    async with database.session() as session:
+        await analyst.write(session)
+        gone = now - timedelta(minutes=5)
+        session.add(Worker(name="recorder-9", role="recorder", url="", pid=2, seen_at=gone, release="0.0.1"))
+    assert [(f.state, f.value) for f in await data.processes(here)] == [("ok", f"all run {core.__version__}")]
+    async with database.session() as session:
+        session.add(Worker(name="recorder-0", role="recorder", url="", pid=1, seen_at=now, release="0.0.1"))
+        session.add(Worker(name="recorder-1", role="recorder", url="", pid=1, seen_at=now))
+    (old,) = await data.processes(here)
+    assert old.state is CheckState.WARNING and old.found.parameters["names"] == "recorder-0 0.0.1, recorder-1"
+    assert "systemctl restart" in old.remedy
+    await analyst.store(database)
+    async with database.reading() as session:
+        row = await session.get_one(Worker, "analyst")
+    assert row.release == core.__version__ and row.started_at is not None and row.pid == os.getpid()

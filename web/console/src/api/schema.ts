@@ -3683,13 +3683,13 @@ export interface components {
          * @description The checks, in the order in which they are printed.
          * @enum {string}
          */
-        CheckName: "station" | "versions" | "database" | "backlog" | "registry" | "disk.space" | "disk.speed" | "disk.volumes" | "disk.quarantine" | "disk.smart" | "clock" | "clock.retention" | "time zone" | "port.console" | "port.discovery" | "receive buffers" | "multicast" | "certificate" | "permissions" | "files" | "memory" | "ffmpeg" | "printing" | "models" | "backup";
+        CheckName: "station" | "versions" | "processes" | "database" | "backlog" | "registry" | "disk.space" | "disk.speed" | "disk.volumes" | "disk.quarantine" | "disk.smart" | "clock" | "clock.retention" | "time zone" | "port.console" | "port.discovery" | "receive buffers" | "multicast" | "certificate" | "permissions" | "files" | "memory" | "ffmpeg" | "printing" | "models" | "backup";
         /**
          * CheckRemedy
          * @description What to do about it.
          * @enum {string}
          */
-        CheckRemedy: "something_hangs" | "read_log_or_report" | "see_database" | "run_as_station_user" | "read_its_log" | "start_station" | "recorder_not_restarted" | "see_patrol" | "start_station_once" | "start_to_migrate" | "install_newer" | "find_database_load" | "start_server" | "restore_database" | "find_database_lock" | "cpu_too_slow" | "search_may_be_off" | "speed_up_search" | "set_inventory" | "check_inventory" | "apply_inventory" | "reinstall_model" | "add_model" | "install_model" | "set_tls" | "hide_behind_proxy" | "watch_proxy" | "mend_certificate" | "renew_own_certificate" | "renew_certificate" | "add_certificate_names" | "check_backup_log" | "make_backups" | "mount_folder" | "make_writable" | "free_space_now" | "free_space" | "see_disk_space" | "free_space_first" | "check_disk_and_mount" | "faster_disk" | "nothing_on_virtual" | "install_smartctl" | "run_smartctl" | "run_as_root_once" | "replace_disk_now" | "plan_disk_replacement" | "start_the_station" | "volume_free_space" | "volume_spread" | "volume_mount" | "volume_read_only" | "volume_failing" | "volume_quota" | "volume_permission" | "volume_stale" | "volume_absent" | "volume_check" | "inspect_quarantine" | "confirm_clock" | "set_clock" | "install_time_service" | "run_doctor" | "check_time_service" | "check_time_server" | "raise_rmem" | "set_port" | "end_other_program" | "use_other_port" | "set_host_and_port" | "start_it" | "free_discovery_port" | "connect_network" | "allow_multicast" | "run_again" | "raise_files" | "memory_nearly_gone" | "memory_short" | "install_ffmpeg" | "install_complete_ffmpeg" | "install_pango" | "install_renderer" | "mend_printing" | "install_font" | "use_own_user" | "change_mode";
+        CheckRemedy: "something_hangs" | "read_log_or_report" | "see_database" | "run_as_station_user" | "read_its_log" | "start_station" | "recorder_not_restarted" | "see_patrol" | "restart_station" | "start_station_once" | "start_to_migrate" | "install_newer" | "find_database_load" | "start_server" | "restore_database" | "find_database_lock" | "cpu_too_slow" | "search_may_be_off" | "speed_up_search" | "set_inventory" | "check_inventory" | "apply_inventory" | "reinstall_model" | "add_model" | "install_model" | "set_tls" | "hide_behind_proxy" | "watch_proxy" | "mend_certificate" | "renew_own_certificate" | "renew_certificate" | "add_certificate_names" | "check_backup_log" | "make_backups" | "mount_folder" | "make_writable" | "free_space_now" | "free_space" | "see_disk_space" | "free_space_first" | "check_disk_and_mount" | "faster_disk" | "nothing_on_virtual" | "install_smartctl" | "run_smartctl" | "run_as_root_once" | "replace_disk_now" | "plan_disk_replacement" | "start_the_station" | "volume_free_space" | "volume_spread" | "volume_mount" | "volume_read_only" | "volume_failing" | "volume_quota" | "volume_permission" | "volume_stale" | "volume_absent" | "volume_check" | "inspect_quarantine" | "confirm_clock" | "set_clock" | "install_time_service" | "run_doctor" | "check_time_service" | "check_time_server" | "raise_rmem" | "set_port" | "end_other_program" | "use_other_port" | "set_host_and_port" | "start_it" | "free_discovery_port" | "connect_network" | "allow_multicast" | "run_again" | "raise_files" | "memory_nearly_gone" | "memory_short" | "install_ffmpeg" | "install_complete_ffmpeg" | "install_pango" | "install_renderer" | "mend_printing" | "install_font" | "use_own_user" | "change_mode";
         /**
          * CheckState
          * @enum {string}
@@ -3700,7 +3700,7 @@ export interface components {
          * @description What a check found.
          * @enum {string}
          */
-        CheckValue: "still_no_answer" | "no_answer_in_time" | "check_failed" | "needs_database" | "unreadable_for_user" | "station_silent" | "no_recorder" | "streams_recorded" | "recorders_missing" | "program_versions" | "database_missing" | "database_answers" | "database_other_version" | "database_not_opened" | "database_unreadable" | "rows_late" | "rows_written" | "checksums_waiting" | "search_idle" | "search_behind" | "inventory_not_set" | "inventory_missing" | "inventory_wrong" | "inventory_applied" | "inventory_differs" | "model_damaged" | "model_intact" | "model_not_installed" | "no_model" | "console_unencrypted" | "console_beside_proxy" | "certificate_at_proxy" | "certificate_not_needed" | "certificate_unusable" | "certificate_valid" | "certificate_lacks_names" | "backup_log_unreadable" | "backup_none" | "backup_never_good" | "backup_age" | "backup_last_failed" | "folder_missing" | "folder_unreadable" | "space_free" | "space_and_inodes" | "not_writable" | "speed_not_measured" | "speed_no_space" | "writing_failed" | "disk_speed" | "no_physical_disk" | "smartctl_missing" | "smartctl_silent" | "smart_absent" | "smart_passed" | "smart_failed" | "smart_sectors" | "smart_sectors_failed" | "smart_nvme" | "smart_nvme_failed" | "no_volume" | "volume_unchecked" | "volume_records" | "volume_notice" | "volume_full" | "volume_slow" | "volume_missing" | "volume_failed" | "volume_other" | "quarantine_empty" | "quarantine_files" | "retention_not_checked" | "retention_runs" | "retention_suspended" | "clock_in_the_past" | "clock_set_by_system" | "clock_not_set_by_system" | "clock_not_readable" | "clock_service_fails" | "clock_not_synchronised" | "clock_no_service" | "clock_synchronised" | "clock_synchronised_by" | "zone" | "zone_of_logs" | "buffers_small" | "buffers_large" | "port_any" | "port_foreign" | "port_foreign_because" | "console_answers" | "port_unusable" | "port_free" | "port_usable" | "no_interface" | "multicast_fails" | "multicast_works" | "multicast_foreign" | "cameras_not_known" | "files_of_recorder" | "files_of_process" | "memory" | "not_installed" | "ffmpeg_lacks" | "ffmpeg_complete" | "pango_missing" | "printing_failed" | "printing_impossible" | "characters_missing" | "chinese_printed" | "runs_as_root" | "runs_as_user" | "mode" | "mode_readable" | "mode_changeable" | "mode_password_readable";
+        CheckValue: "still_no_answer" | "no_answer_in_time" | "check_failed" | "needs_database" | "unreadable_for_user" | "station_silent" | "no_recorder" | "streams_recorded" | "recorders_missing" | "program_versions" | "processes_current" | "processes_of_other_release" | "database_missing" | "database_answers" | "database_other_version" | "database_not_opened" | "database_unreadable" | "rows_late" | "rows_written" | "checksums_waiting" | "search_idle" | "search_behind" | "inventory_not_set" | "inventory_missing" | "inventory_wrong" | "inventory_applied" | "inventory_differs" | "model_damaged" | "model_intact" | "model_not_installed" | "no_model" | "console_unencrypted" | "console_beside_proxy" | "certificate_at_proxy" | "certificate_not_needed" | "certificate_unusable" | "certificate_valid" | "certificate_lacks_names" | "backup_log_unreadable" | "backup_none" | "backup_never_good" | "backup_age" | "backup_last_failed" | "folder_missing" | "folder_unreadable" | "space_free" | "space_and_inodes" | "not_writable" | "speed_not_measured" | "speed_no_space" | "writing_failed" | "disk_speed" | "no_physical_disk" | "smartctl_missing" | "smartctl_silent" | "smart_absent" | "smart_passed" | "smart_failed" | "smart_sectors" | "smart_sectors_failed" | "smart_nvme" | "smart_nvme_failed" | "no_volume" | "volume_unchecked" | "volume_records" | "volume_notice" | "volume_full" | "volume_slow" | "volume_missing" | "volume_failed" | "volume_other" | "quarantine_empty" | "quarantine_files" | "retention_not_checked" | "retention_runs" | "retention_suspended" | "clock_in_the_past" | "clock_set_by_system" | "clock_not_set_by_system" | "clock_not_readable" | "clock_service_fails" | "clock_not_synchronised" | "clock_no_service" | "clock_synchronised" | "clock_synchronised_by" | "zone" | "zone_of_logs" | "buffers_small" | "buffers_large" | "port_any" | "port_foreign" | "port_foreign_because" | "console_answers" | "port_unusable" | "port_free" | "port_usable" | "no_interface" | "multicast_fails" | "multicast_works" | "multicast_foreign" | "cameras_not_known" | "files_of_recorder" | "files_of_process" | "memory" | "not_installed" | "ffmpeg_lacks" | "ffmpeg_complete" | "pango_missing" | "printing_failed" | "printing_impossible" | "characters_missing" | "chinese_printed" | "runs_as_root" | "runs_as_user" | "mode" | "mode_readable" | "mode_changeable" | "mode_password_readable";
         /**
          * ChipKind
          * @description What a chip restricts.
@@ -6417,8 +6417,18 @@ export interface components {
             alive: boolean;
             /** Name */
             name: string;
+            /**
+             * Other Release
+             * @description It does not run the station's version: it was not restarted
+             */
+            other_release: boolean;
             /** Pid */
             pid: number;
+            /**
+             * Release
+             * @description Version of the program that it runs; empty: an old one that did not say
+             */
+            release: string;
             /**
              * Role
              * @description Text that is not listed comes from another release
@@ -6429,6 +6439,8 @@ export interface components {
              * Format: date-time
              */
             seen_at: string;
+            /** Started At */
+            started_at: string | null;
         };
         /**
          * ProhibitedPlace
