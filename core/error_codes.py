@@ -77,6 +77,9 @@ class ErrorCode(StrEnum):
     ACCOUNT_VILLAGES_EXCLUDE_TOWN = "account_villages_exclude_town"
     ACCOUNT_OUTSIDE_VILLAGES = "account_outside_villages"
     ACCOUNT_HAS_NO_COMPANY = "account_has_no_company"
+    CONTACT_ADDRESS_INVALID = "contact_address_invalid", "channel"
+    CONTACT_SECOND_PERSON = "contact_second_person"
+    CONTACT_UNCHANGED = "contact_unchanged"
     OWN_ACCOUNT = "own_account"
     LAST_ADMINISTRATOR = "last_administrator", "account"
 

@@ -29,6 +29,7 @@ class ErrorParameters(TypedDict, total=False):
     """What a sentence about an error names; `ErrorCode.parameters` lists those of each code."""
 
     account: str  # a log-in name
+    channel: str  # core.notify.vocabulary.ChannelKind
     address: str  # of a device or of this station, as entered
     allowed: list[str]  # values that are accepted instead
     at: datetime

@@ -222,6 +222,26 @@ class OrderSettings(Section):
     )
 
 
+class NotifySettings(Section):
+    """Messages to persons outside the console (docs/core.md, "Messages")."""
+
+    channels: Path = Field(
+        Path("notify.yaml"), description="File that describes the channels; where it is missing, nothing is sent."
+    )
+    url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s]+)?$",
+        description="Address of the console as phones reach it, for links in messages; empty: host and port of web.",
+    )
+    language: Literal["zh", "en"] = Field("zh", description="Language of the messages.")
+    texts: Path | None = Field(None, description="File with texts of the station's own; empty: those shipped.")
+
+    @field_validator("texts", mode="before")
+    @classmethod
+    def _empty_is_shipped(cls, value: object) -> object:
+        return value or None
+
+
 class MapSettings(Section):
     wmts_url: str = Field(
         "",
@@ -294,6 +314,7 @@ class Settings(BaseSettings):
     patrol: PatrolSettings = PatrolSettings()
     orders: OrderSettings = OrderSettings()
     map: MapSettings = MapSettings()
+    notify: NotifySettings = NotifySettings()
     search: SearchSettings = SearchSettings()
     clips: ClipSettings = ClipSettings()
     backup: BackupSettings = BackupSettings()

@@ -157,6 +157,17 @@ async def _failure_of(work: Callable[[], Awaitable[object]]) -> Exception | None
     return None
 
 
+def raise_if_cancelled() -> None:
+    """Raise CancelledError if this task was cancelled and a library swallowed that.
+
+    asyncio.wait_for does so in Python 3.11 where its result comes at the same time. A loop around a library that uses
+    it calls this in each turn; otherwise nobody could end it.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 def spawn(work: Work[T], name: str | None = None) -> asyncio.Task[T]:
     """Start a task whose result the caller awaits, or that the caller passes to `end`."""
     return asyncio.create_task(work, name=name)

@@ -8,6 +8,7 @@ import core.accounts.sign_in
 import core.accounts.tables
 import core.audit.audit_trail
 import core.events
+import core.notify.tables
 import health.camera_states
 import health.tables
 import health.vendors
@@ -21,6 +22,7 @@ TABLE_MODULES = (
     core.audit.audit_trail,
     core.accounts.sign_in,
     core.events,
+    core.notify.tables,
     cameras.tables,
     nvr.tables,
     health.tables,

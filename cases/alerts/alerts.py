@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cases.alerts import notices
 from cases.tables import Alert, AlertAnswer, AlertState, Case, WatchSubject
 from core import events
 from core.accounts.scope import village_in_scope
@@ -124,6 +125,7 @@ async def dispatch(session: AsyncSession, now: datetime, actor: str, alert: Aler
     events.append(
         session, now, events.EventKind.ALERT_DISPATCHED, village=alert.village, camera=alert.camera, alert=alert.id
     )
+    await notices.dispatched(session, now, alert)
     await audit_trail.record(session, now, actor, AuditAction.ALERT_DISPATCH, str(alert.id), reason=reason)
 
 
@@ -161,6 +163,7 @@ async def recall(session: AsyncSession, now: datetime, actor: str, alert: Alert,
         session, now, events.EventKind.ALERT_RECALLED, village=alert.village, camera=alert.camera, alert=alert.id,
         by=actor,
     )  # fmt: skip
+    await notices.recalled(session, now, alert)
     await audit_trail.record(session, now, actor, AuditAction.ALERT_RECALL, str(alert.id), reason=reason)
 
 
@@ -175,6 +178,7 @@ async def acknowledge(session: AsyncSession, now: datetime, actor: str, alert: A
     events.append(
         session, now, events.EventKind.ALERT_ACKED, village=alert.village, camera=alert.camera, alert=alert.id, by=actor
     )
+    await notices.taken(session, alert)
     await audit_trail.record(session, now, actor, AuditAction.ALERT_ACK, str(alert.id))
 
 

@@ -47,6 +47,7 @@ class AuditAction(StrEnum):
     CANDIDATE_LIST = "candidate.list"
     CASE_CLOSE = "case.close"
     CASE_OPEN = "case.open"
+    CONTACT_CHANGE = "contact.change"
     CREDENTIAL_SET = "credential.set"
     EVENTS_OPEN = "events.open"
     FAULT_LIST = "fault.list"

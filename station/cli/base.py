@@ -52,6 +52,7 @@ COMMAND_MODULES = {
     "status": "status",
     "uninstall": "install",
     "upgrade": "install",
+    "notify": "notify",
     "user": "users",
 }
 """Command → module, which is imported on demand: importing all costs two seconds and 180 MB, in each worker too."""

@@ -30,6 +30,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.executors import set_file_threads
 from core.host.process_role import ProcessRole
+from core.notify.anomalies import ContactWatch
 from core.settings import Settings
 from core.tasks import BackgroundTasks
 from health import camera_states, orders
@@ -45,7 +46,7 @@ from search.store import SightingStore
 from search.store.upkeep import Upkeep, sighting_store_of
 from station import database as station_database
 from station.backup.schedule import NightlyBackup
-from station.roles import announcements
+from station.roles import announcements, notifications
 from station.roles.needed_sightings import NeededSightings
 from station.roles.picture_retention import PictureRetention
 from station.roles.stream_check import StreamCheck
@@ -100,6 +101,7 @@ async def _work(
     tasks = BackgroundTasks(clock)
     heartbeat = Heartbeat(ProcessRole.CONTROLLER, "controller", clock)
     tasks.repeat("heartbeat", HEARTBEAT_SECONDS, partial(heartbeat.store, database))
+    tasks.run_forever("messages", partial(notifications.run, settings, database, clock))
     tasks.start("announcements", announcements.follow(Survey(database, clock, work.onboarding)))
     scheduler.start()
     await until_stopped()
@@ -139,6 +141,9 @@ def _add_station_jobs(
     )
     daily(scheduler, clock, "audit", sealing.verify, minutes=15)
     daily(scheduler, clock, "registers", RegisterCheck(database, clock).run_once, minutes=20)
+
+    contact_watch = ContactWatch(database, clock, ZoneInfo(settings.station.timezone))
+    scheduler.add_job(contact_watch.run_once, "interval", minutes=10, id="contact changes")
 
     async def forget_sessions() -> None:
         await services.accounts.sessions.purge()

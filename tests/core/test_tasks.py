@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterator
 
@@ -221,3 +222,20 @@ async def test_a_cancellation_from_inside_is_a_failure_like_any_other(
     await settle()
     assert duties.failures["following"] >= 1 and duties.failures["looking"] >= 1
     await asyncio.wait_for(duties.close(), 2)
+
+
+async def test_a_loop_ends_although_a_library_swallows_its_cancellation() -> None:
+    turns = 0
+
+    async def swallow() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+            tasks.raise_if_cancelled()
+
+    task = tasks.spawn(swallow())
+    await asyncio.sleep(0)
+    await asyncio.wait_for(tasks.end(task), 5)
+    assert task.cancelled() and turns == 1

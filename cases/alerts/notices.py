@@ -1,0 +1,74 @@
+"""Whom an alert is sent to outside the console, over which channel, and when the next channel takes over.
+
+WeCom at once; a short message to whoever did not acknowledge within a minute, a call after three. The rows of all
+channels are written with the alert's dispatch, so that they survive whatever happens to the station afterwards; an
+acknowledgement, a recall or an answer cancels those that are not sent yet.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.tables import Village
+from cases.tables import Alert
+from core.accounts.permissions import Role
+from core.accounts.tables import User
+from core.clock import from_microseconds
+from core.notify import outbox
+from core.notify.outbox import Message
+from core.notify.texts import Content
+from core.notify.vocabulary import ChannelKind, MessageKind
+
+ESCALATION = {
+    ChannelKind.WECOM: timedelta(),
+    ChannelKind.SMS: timedelta(seconds=60),
+    ChannelKind.VOICE: timedelta(seconds=180),
+}
+
+
+def subject_of(alert: Alert) -> str:
+    return f"alert:{alert.id}"
+
+
+async def dispatched(session: AsyncSession, now: datetime, alert: Alert) -> int:
+    """Queue the messages of a dispatched alert; returns their number."""
+    message = await _message(session, alert, "dispatched", MessageKind.ALERT)
+    officers = await _patrol_officers(session, alert.village)
+    sent = [
+        await outbox.send_to_accounts(session, now, message, officers, channel, now + after)
+        for channel, after in ESCALATION.items()
+    ]
+    sent.append(await outbox.send_to_accounts(session, now, message, [outbox.SYSTEMS], ChannelKind.WEBHOOK))
+    return sum(sent)
+
+
+async def taken(session: AsyncSession, alert: Alert) -> None:
+    """Cancel what is not sent yet: somebody acknowledged or answered."""
+    await outbox.cancel(session, subject_of(alert))
+
+
+async def recalled(session: AsyncSession, now: datetime, alert: Alert) -> None:
+    """Cancel what is not sent yet, and tell those who may have got the alert."""
+    await outbox.cancel(session, subject_of(alert))
+    message = await _message(session, alert, "recalled", MessageKind.ALERT_RECALLED)
+    receivers = [*await _patrol_officers(session, alert.village), outbox.SYSTEMS]
+    for channel in await outbox.channels_used(session, subject_of(alert)):
+        await outbox.send_to_accounts(session, now, message, receivers, channel)
+
+
+async def _message(session: AsyncSession, alert: Alert, what: str, kind: MessageKind) -> Message:
+    village = await session.get(Village, alert.village)
+    content = Content(
+        number=str(alert.id), village=village.name if village is not None else alert.village,
+        at=from_microseconds(alert.at_us), page=f"/m/alerts/{alert.id}",
+    )  # fmt: skip
+    return Message(f"{subject_of(alert)}/{what}", subject_of(alert), kind, outbox.URGENT, content)
+
+
+async def _patrol_officers(session: AsyncSession, village: str) -> list[str]:
+    """Return the enabled accounts of patrol officers whose scope includes a village."""
+    query = select(User).where(User.role == Role.PATROL_OFFICER, User.disabled.is_(False)).order_by(User.name)
+    return [u.name for u in await session.scalars(query) if u.villages is None or village in u.villages]

@@ -1,0 +1,162 @@
+"""Hands the messages of the outbox to their channels.
+
+A row is marked as sending before it is handed over, and with the channel's answer afterwards; both are transactions of
+their own. Whoever is killed in between leaves the row as sending. The next start hands it over again with the same key,
+by which the gateway drops a repetition, and counts it (`Delivery.unanswered`).
+
+One process of the station runs the dispatcher. Each channel has lanes of its own, so that a slow one delays no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import CursorResult, select, update
+
+from core.clock import Clock
+from core.database import Database
+from core.notify import outbox, texts
+from core.notify.channels.base import AnswerLost, Channel, ChannelError, ChannelRefused, Outgoing, Receipt
+from core.notify.configuration import ChannelLimits
+from core.notify.tables import Contact, Delivery
+from core.notify.texts import Content, Letterhead, Texts
+from core.notify.token_bucket import TokenBucket
+from core.notify.vocabulary import ChannelKind, DeliveryState
+from core.tasks import Work, first_of, raise_if_cancelled
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.2
+NOT_SET_UP = "the station has no such channel"
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A row that this process hands over now."""
+
+    id: int
+    attempts: int
+    created_at: datetime
+    severity: int
+    outgoing: Outgoing
+
+
+class Dispatcher:
+    def __init__(
+        self, database: Database, clock: Clock, channels: Mapping[ChannelKind, Channel], said: Texts, head: Letterhead,
+        limits: Mapping[ChannelKind, ChannelLimits] | None = None,
+    ):  # fmt: skip
+        self._database, self._clock, self._channels = database, clock, channels
+        self._texts, self._head, self._limits = said, head, limits or {}
+        self._wake = {kind: asyncio.Event() for kind in channels}
+
+    async def run(self) -> None:
+        """Hand over messages; never ends."""
+        if lost := await self.requeue_interrupted():
+            log.warning("%d messages were being sent when the station stopped; they are handed over again", lost)
+        lanes: list[Work[object]] = [self._poll()]
+        for kind in self._channels:
+            limits = self._limits.get(kind, ChannelLimits())
+            bucket = TokenBucket(self._clock, limits.per_minute / 60, limits.at_once)
+            lanes += [self._lane(kind, bucket) for _ in range(limits.at_once)]
+        await first_of(*lanes)
+
+    async def requeue_interrupted(self) -> int:
+        """Queue again what an ended process was handing over; returns the number."""
+        async with self._database.session() as session:
+            done = await session.execute(
+                update(Delivery)
+                .where(Delivery.state == DeliveryState.SENDING)
+                .values(state=DeliveryState.QUEUED, unanswered=Delivery.unanswered + 1)
+            )
+            assert isinstance(done, CursorResult)
+            return done.rowcount
+
+    async def send_next(self, kind: ChannelKind) -> bool:
+        """Hand over one message of a channel; returns whether there was one that is due."""
+        claimed = await self._claim(kind)
+        if claimed is None:
+            return False
+        try:
+            receipt = await self._channels[kind].send(claimed.outgoing)
+        except ChannelError as e:
+            await self._note_failure(claimed, e)
+        else:
+            await self._note_receipt(claimed, receipt)
+        return True
+
+    async def _poll(self) -> None:
+        """Wake the lanes of channels that have something to send."""
+        while True:
+            async with self._database.reading() as session:
+                is_due = (Delivery.state == DeliveryState.QUEUED, Delivery.due_at <= self._clock.now())
+                due = set(await session.scalars(select(Delivery.channel).where(*is_due).distinct()))
+            for kind in due & self._wake.keys():
+                self._wake[kind].set()
+            for kind in due - self._wake.keys():
+                await self._fail_all(kind)
+            await self._clock.sleep(POLL_S)
+
+    async def _fail_all(self, kind: ChannelKind) -> None:
+        """Say of everything due on a channel that the station does not have that it cannot be sent."""
+        is_due = (Delivery.state == DeliveryState.QUEUED, Delivery.due_at <= self._clock.now())
+        async with self._database.session() as session:
+            await session.execute(
+                update(Delivery)
+                .where(*is_due, Delivery.channel == kind)
+                .values(state=DeliveryState.FAILED, error=NOT_SET_UP)
+            )
+        log.error("messages over %s cannot be sent: notify.yaml describes no such channel", kind)
+
+    async def _lane(self, kind: ChannelKind, bucket: TokenBucket) -> None:
+        while True:
+            await self._wake[kind].wait()
+            await bucket.take()
+            if not await self.send_next(kind):
+                bucket.give_back()
+                self._wake[kind].clear()
+            raise_if_cancelled()  # the mail library uses asyncio.wait_for
+
+    async def _claim(self, kind: ChannelKind) -> Claimed | None:
+        """Mark the most urgent message that is due as sending."""
+        now = self._clock.now()
+        async with self._database.session() as session:
+            row: Delivery | None = await session.scalar(
+                select(Delivery)
+                .where(Delivery.state == DeliveryState.QUEUED, Delivery.channel == kind, Delivery.due_at <= now)
+                .order_by(Delivery.severity, Delivery.due_at, Delivery.id)
+                .limit(1)
+                .with_for_update(skip_locked=True)
+            )
+            if row is None:
+                return None
+            to = await session.get_one(Contact, row.contact)
+            row.state, row.attempts = DeliveryState.SENDING, row.attempts + 1
+            text = texts.render(self._texts, self._head, row.kind, row.severity, Content.model_validate(row.content))
+            outgoing = Outgoing(row.key, to.address, self._head.station, text, row.severity)
+            return Claimed(row.id, row.attempts, row.created_at, row.severity, outgoing)
+
+    async def _note_receipt(self, claimed: Claimed, receipt: Receipt) -> None:
+        now = self._clock.now()
+        async with self._database.session() as session:
+            row = await session.get_one(Delivery, claimed.id)
+            row.state = DeliveryState.DELIVERED if receipt.delivered else DeliveryState.SENT
+            row.sent_at, row.reference, row.error = now, receipt.reference[:120], ""
+            row.delivered_at = now if receipt.delivered else None
+
+    async def _note_failure(self, claimed: Claimed, error: ChannelError) -> None:
+        now = self._clock.now()
+        over = isinstance(error, ChannelRefused) or now - claimed.created_at >= outbox.GIVE_UP_AFTER
+        async with self._database.session() as session:
+            row = await session.get_one(Delivery, claimed.id)
+            row.error, row.unanswered = str(error)[:300], row.unanswered + isinstance(error, AnswerLost)
+            row.state = DeliveryState.FAILED if over else DeliveryState.QUEUED
+            row.due_at = now + outbox.retry_delay(claimed.attempts, claimed.severity)
+        log.log(
+            logging.ERROR if over else logging.WARNING, "message %d over %s: %s; %s",
+            claimed.id, row.channel, error, "it is given up" if over else "it is tried again",
+        )  # fmt: skip

@@ -1,0 +1,134 @@
+"""The outbox: a message is a row of the transaction that writes its fact, so that neither exists without the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta, tzinfo
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.database_kind import DatabaseKind
+from core.notify.tables import Contact, Delivery
+from core.notify.texts import Content
+from core.notify.vocabulary import ChannelKind, DeliveryState, MessageKind
+
+GIVE_UP_AFTER = timedelta(hours=24)  # a message that no attempt brought away by then has failed
+URGENT = 1  # severity whose retries never wait long, and that no quiet hour delays
+SYSTEMS = "*"  # receives on behalf of other systems (webhook); no account can have this name
+FIRST_RETRY, LONGEST_RETRY, LONGEST_URGENT_RETRY = timedelta(seconds=2), timedelta(minutes=10), timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is said, to be sent over one or more channels.
+
+    `fact` names what happened and how often it did (alert:12/dispatched): the same fact is never sent twice to one
+    address. `subject` names what it is about (alert:12): `cancel` takes back what was not sent yet.
+    """
+
+    fact: str
+    subject: str
+    kind: MessageKind
+    severity: int
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """From `begin` to `end` (local times, may pass midnight) messages of `least` severity and milder ones wait."""
+
+    begin: time
+    end: time
+    least: int
+    zone: tzinfo
+
+    def due(self, now: datetime, severity: int) -> datetime:
+        """Return when a message may be sent: now, or at the end of the quiet hours."""
+        local = now.astimezone(self.zone)
+        at, inside = local.time(), self._contains(local.time())
+        if severity < self.least or severity <= URGENT or not inside:
+            return now
+        day = local.date() + timedelta(days=int(at >= self.end))
+        return datetime.combine(day, self.end, self.zone).astimezone(now.tzinfo)
+
+    def _contains(self, at: time) -> bool:
+        return self.begin <= at < self.end if self.begin <= self.end else at >= self.begin or at < self.end
+
+
+async def contacts_of(
+    session: AsyncSession, accounts: Sequence[str], channel: ChannelKind, now: datetime
+) -> list[Contact]:
+    """Return the addresses that are used now. After a change that is the old and the new one for a time."""
+    query = select(Contact).where(
+        Contact.account.in_(accounts),
+        Contact.channel == channel,
+        Contact.since <= now,
+        or_(Contact.until.is_(None), Contact.until > now),
+    )
+    return list(await session.scalars(query.order_by(Contact.account, Contact.id)))
+
+
+async def put(
+    session: AsyncSession,
+    now: datetime,
+    message: Message,
+    to: Contact,
+    due_at: datetime | None = None,
+) -> bool:
+    """Add a message to one address; returns False if it is there already."""
+    key = f"{message.fact}/{to.channel}/{to.id}"
+    postgresql = DatabaseKind.of_session(session) is DatabaseKind.POSTGRESQL
+    insert = postgresql_insert if postgresql else sqlite_insert
+    row = insert(Delivery).values(
+        key=key, subject=message.subject, kind=message.kind, severity=message.severity,
+        content=message.content.model_dump(mode="json"), account=to.account, channel=to.channel,
+        contact=to.id, state=DeliveryState.QUEUED, created_at=now, due_at=due_at or now,
+        attempts=0, unanswered=0, reference="", error="",
+    )  # fmt: skip
+    done = await session.execute(row.on_conflict_do_nothing(index_elements=["key"]))
+    assert isinstance(done, CursorResult)
+    return done.rowcount > 0
+
+
+async def send_to_accounts(
+    session: AsyncSession,
+    now: datetime,
+    message: Message,
+    accounts: Sequence[str],
+    channel: ChannelKind,
+    due_at: datetime | None = None,
+) -> int:
+    """Add a message to every address of some persons on a channel; returns how many were added."""
+    there = await contacts_of(session, accounts, channel, now)
+    return sum([await put(session, now, message, contact, due_at) for contact in there])
+
+
+async def cancel(session: AsyncSession, subject: str) -> int:
+    """Take back what is not sent yet about a subject; returns how many messages that were."""
+    done = await session.execute(
+        update(Delivery)
+        .where(Delivery.subject == subject, Delivery.state == DeliveryState.QUEUED)
+        .values(state=DeliveryState.CANCELLED)
+    )
+    assert isinstance(done, CursorResult)
+    return done.rowcount
+
+
+async def channels_used(session: AsyncSession, subject: str) -> list[ChannelKind]:
+    """Return the channels over which a message about a subject went out, or may have."""
+    query = select(Delivery.channel).where(
+        Delivery.subject == subject,
+        Delivery.state.in_((DeliveryState.SENDING, DeliveryState.SENT, DeliveryState.DELIVERED)),
+    )
+    return list(await session.scalars(query.distinct().order_by(Delivery.channel)))
+
+
+def retry_delay(attempts: int, severity: int) -> timedelta:
+    """Return how long to wait after the given number of failed attempts: 2 s, 4 s, 8 s … up to a bound."""
+    longest = LONGEST_URGENT_RETRY if severity <= URGENT else LONGEST_RETRY
+    return min(FIRST_RETRY * (1 << min(attempts - 1, 12)), longest)

@@ -1,0 +1,40 @@
+"""Channels, states and kinds of messages."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ChannelKind(StrEnum):
+    """How a message reaches a person, or another system (webhook)."""
+
+    WECOM = "wecom"  # application message of WeCom to one person
+    SMS = "sms"
+    VOICE = "voice"
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+
+
+class DeliveryState(StrEnum):
+    """queued → sending → sent → delivered, or → failed, or queued → cancelled."""
+
+    QUEUED = "queued"
+    SENDING = "sending"  # handed to the channel; its answer is not known yet
+    SENT = "sent"  # the channel took it
+    DELIVERED = "delivered"  # the channel says that it arrived
+    FAILED = "failed"  # refused, or given up after `outbox.GIVE_UP_AFTER`
+    CANCELLED = "cancelled"  # somebody took the matter before it was sent
+
+
+class MessageKind(StrEnum):
+    """What a message is about; each has a text in every language (core/notify/texts.yaml)."""
+
+    ALERT = "alert"
+    ALERT_RECALLED = "alert_recalled"
+    FAULT = "fault"
+    ORDER_LATE = "order_late"
+    RETENTION_SHORT = "retention_short"
+    DISK = "disk"
+    CONTACT_CHANGED = "contact_changed"
+    CONTACT_ANOMALY = "contact_anomaly"
+    TEST = "test"
