@@ -7,7 +7,7 @@ second channel, so no event can be lost between a fact and its announcement.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -164,6 +164,22 @@ async def read_after(session: AsyncSession, position: int, limit: int = 500) -> 
     if not await _settled(session):
         return []
     return [row for row in await _rows(session, position, limit) if row.id <= last]
+
+
+async def read_between(
+    session: AsyncSession, after: int, until: int, *, without: Collection[EventKind] = (), limit: int = 500
+) -> Sequence[Event]:
+    """Return events with after < id ≤ until that a reader has passed already, oldest first, without some kinds."""
+    query = select(Event).where(Event.id > after, Event.id <= until, Event.kind.not_in(without))
+    return (await session.scalars(query.order_by(Event.id).limit(limit))).all()
+
+
+async def id_before_newest(
+    session: AsyncSession, after: int, until: int, count: int, *, without: Collection[EventKind] = ()
+) -> int | None:
+    """Return the id of the event before the newest `count` with after < id ≤ until; None if there are not so many."""
+    query = select(Event.id).where(Event.id > after, Event.id <= until, Event.kind.not_in(without))
+    return await session.scalar(query.order_by(Event.id.desc()).offset(count).limit(1))
 
 
 async def _highest(session: AsyncSession) -> int:

@@ -34,7 +34,7 @@ from web.framework.socket_revalidation import (
 )
 from web.http.connection_limits import client_key
 from web.http.cookies import COOKIE, cookie_of, device_cookie, session_cookie
-from web.work.event_feed import FeedEvent
+from web.work.event_feed import FeedEvent, MotionChoice
 
 routes = RouteTable()
 
@@ -189,7 +189,10 @@ async def describe_api(_c: Context) -> web.Response:
 
 @routes.add("GET", "/api/events", Permission.SIGNED_IN, kind=ReplyKind.SOCKET)
 async def event_socket(c: Context) -> web.WebSocketResponse:
-    """Events as they happen, resumed after the id given as `?after=` (at most the newest thousand)."""
+    """Events as they happen, resumed after the id given as `?after=` (at most the newest thousand).
+
+    Motion is sent of the cameras alone that the page names: it sends `{"motion": [camera, …]}` whenever they change.
+    """
     with c.services.event_sockets.hold(c.session_key, c.identity.user_id):
         await c.audit_view(AuditAction.EVENTS_OPEN, "events")
         return await _serve_events(c)
@@ -201,7 +204,8 @@ async def _serve_events(c: AnyContext) -> web.WebSocketResponse:
     c.services.sockets.add(socket)
     try:
         standing = SocketSession(c)
-        await first_of(_send_events(c, socket, standing), until_left(socket), standing.watch())
+        choice = MotionChoice()
+        await first_of(_send_events(c, socket, standing, choice), until_left(socket, choice.take), standing.watch())
     except SessionLost as e:
         await close(socket, e)
     except (ConnectionError, TimeoutError):
@@ -214,10 +218,14 @@ async def _serve_events(c: AnyContext) -> web.WebSocketResponse:
     return socket
 
 
-async def _send_events(c: AnyContext, socket: web.WebSocketResponse, standing: SocketSession) -> None:
+async def _send_events(
+    c: AnyContext, socket: web.WebSocketResponse, standing: SocketSession, choice: MotionChoice
+) -> None:
     """Send events until the page leaves or reads nothing for SEND_TIMEOUT_S. Raises SessionLost."""
     async with aclosing(c.services.event_feed.follow(parse_whole_number(c.request.query.get("after", "")))) as feed:
         async for event in feed:
+            if not choice.wants(event):
+                continue
             text = text_for(await standing.revalidate_for_batch(), event)
             if text is not None:
                 async with asyncio.timeout(SEND_TIMEOUT_S):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import WSMsgType, web
@@ -87,12 +88,12 @@ class SocketSession:
 
 
 def send_only_socket(*, compress: bool = True) -> web.WebSocketResponse:
-    """Return a WebSocket on which pages send nothing; `until_left` must read it."""
+    """Return a WebSocket on which pages send nothing, or little; `until_left` must read it."""
     return web.WebSocketResponse(heartbeat=HEARTBEAT_S, compress=compress, max_msg_size=4096, autoping=False)
 
 
-async def until_left(socket: web.WebSocketResponse) -> None:
-    """Read the socket until the page leaves, sends anything, or sends more than MAX_PINGS pings.
+async def until_left(socket: web.WebSocketResponse, take: Callable[[str], bool] = lambda _: False) -> None:
+    """Read the socket until the page leaves, sends what `take` refuses, or sends more than MAX_PINGS pings.
 
     Browsers send no pings. Each frame of a flood would cost time of the event loop.
     """
@@ -101,6 +102,8 @@ async def until_left(socket: web.WebSocketResponse) -> None:
         if message.type is WSMsgType.PING and pings < MAX_PINGS:
             pings += 1
             await socket.pong(message.data)
+        elif message.type is WSMsgType.TEXT and take(message.data):
+            continue
         elif message.type is not WSMsgType.PONG:
             return
 

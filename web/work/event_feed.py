@@ -4,6 +4,9 @@ The newest RECENT_EVENTS events stay in memory, and a socket takes from there th
 that reconnects after a longer time gets its replay from the table, at most the newest MAX_REPLAY events; an event
 `events.skipped` tells it that older ones are missing. A socket that falls behind the memory is closed and its page
 reconnects, so that nobody else waits for it.
+
+Motion that cameras report is many times everything else together (37 a second with 2,252 cameras). It goes only to the
+pages that show the camera (`MotionChoice`), is not replayed, and does not push other events out of the memory.
 """
 
 from __future__ import annotations
@@ -12,10 +15,13 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import merge
+from itertools import takewhile
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import events
@@ -26,10 +32,40 @@ from core.errors import MinwangError, TooManyError
 
 log = logging.getLogger(__name__)
 
-RECENT_EVENTS = 2000
+RECENT_EVENTS, RECENT_MOTION = 2000, 500
 MAX_REPLAY = 1000
 REPLAY_PAGE_ROWS = 250  # rows of a replay per query
 RETRY_SECONDS = 2.0
+CHOSEN_KINDS = (events.EventKind.CAMERA_MOTION,)
+MAX_CHOSEN_CAMERAS = 64  # more than the largest wall and playback show together
+MAX_CHOICES = 2000  # of one socket; a page that chooses more often reconnects
+
+
+class _Choice(BaseModel):
+    """What a page sends on its events socket."""
+
+    model_config = ConfigDict(extra="forbid")
+    motion: list[str] = Field(max_length=MAX_CHOSEN_CAMERAS)
+
+
+class MotionChoice:
+    """The cameras whose motion one page shows now; none at first. `text_for` decides what its account may see."""
+
+    def __init__(self) -> None:
+        self.cameras: frozenset[str] = frozenset()
+        self._choices = 0
+
+    def take(self, message: str) -> bool:
+        """Take the page's message `{"motion": [camera, …]}`. Returns False if the page must not send it."""
+        self._choices += 1
+        try:
+            self.cameras = frozenset(_Choice.model_validate_json(message).motion)
+        except ValidationError:
+            return False
+        return self._choices <= MAX_CHOICES
+
+    def wants(self, event: FeedEvent) -> bool:
+        return event.row.kind not in CHOSEN_KINDS or event.row.camera in self.cameras
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +99,8 @@ class EventFeed:
         self._clock = clock
         self._changed = asyncio.Condition()
         self._recent: deque[FeedEvent] = deque(maxlen=RECENT_EVENTS)
-        self._floor = 0  # every event after this id is in memory
+        self._motion: deque[FeedEvent] = deque(maxlen=RECENT_MOTION)
+        self._floor = 0  # every event but motion after this id is in memory
         self.position = 0
 
     async def run(self) -> None:
@@ -83,9 +120,12 @@ class EventFeed:
     async def _read(self) -> None:
         async for row in events.tail(self._database, self._clock, self.position):
             async with self._changed:
-                if len(self._recent) == RECENT_EVENTS:
-                    self._floor = self._recent[0].row.id
-                self._recent.append(feed_event(row))
+                if row.kind in CHOSEN_KINDS:
+                    self._motion.append(feed_event(row))
+                else:
+                    if len(self._recent) == RECENT_EVENTS:
+                        self._floor = self._recent[0].row.id
+                    self._recent.append(feed_event(row))
                 self.position = row.id
                 self._changed.notify_all()
 
@@ -97,25 +137,35 @@ class EventFeed:
             # the ids catch up.
             async with self._database.reading() as session:
                 position = min(position, await events.last_id(session))
-        while position < self._floor:
-            if position < self._floor - MAX_REPLAY:
-                position = self._floor - MAX_REPLAY
-                yield skipped(position, self._clock.now())
+        while position < (floor := self._floor):
             async with self._database.reading() as session:
-                rows = await events.read_after(session, position, REPLAY_PAGE_ROWS)
+                before = await events.id_before_newest(session, position, floor, MAX_REPLAY, without=CHOSEN_KINDS)
+                rows = await events.read_between(
+                    session, before or position, floor, without=CHOSEN_KINDS, limit=REPLAY_PAGE_ROWS
+                )
+            if before is not None:
+                yield skipped(before, self._clock.now())
             for row in rows:
                 position = row.id
                 yield feed_event(row)
-            if not rows:
-                break
+            if len(rows) < REPLAY_PAGE_ROWS:
+                position = max(position, floor)
         while True:
             async with self._changed:
                 await self._changed.wait_for(lambda: self.position > position)  # noqa: B023  # awaited here
             if position < self._floor:
                 raise TooManyError("this socket reads its events too slowly", ErrorCode.EVENTS_READ_TOO_SLOWLY)
-            for event in [e for e in self._recent if e.row.id > position]:
+            for event in self._after(position):
                 position = event.row.id
                 yield event
+
+    def _after(self, position: int) -> list[FeedEvent]:
+        """Return the events in memory after a position, in their order."""
+
+        def newest(kept: deque[FeedEvent]) -> Iterable[FeedEvent]:
+            return reversed(list(takewhile(lambda e: e.row.id > position, reversed(kept))))
+
+        return list(merge(newest(self._recent), newest(self._motion), key=lambda e: e.row.id))
 
 
 def skipped(position: int, now: datetime) -> FeedEvent:

@@ -1,6 +1,6 @@
 /** The station's events: one socket a tab, resumed where it was cut off. */
 import { defineStore } from "pinia";
-import { onScopeDispose, ref } from "vue";
+import { onScopeDispose, ref, watch } from "vue";
 
 import { http, request, socketAddress } from "@/api/client";
 
@@ -8,6 +8,7 @@ const SESSION_ENDED = 4401;
 const ACCOUNT_CHANGED = 4403; // role or villages: the page is built anew
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 4_000; // pages are there again within five seconds after the station is
+const MOST_MOVING = 64; // cameras; the station takes no more
 const SILENT_MS = 2_000; // a shorter interruption is not told
 
 export interface StationEvent {
@@ -26,6 +27,7 @@ export const useEventStore = defineStore("events", () => {
   const state = ref<"connecting" | "open" | "lost">("connecting");
   const listeners = new Set<Listener>();
   const returned = new Set<() => void>(); // called when the connection is there again
+  const motion = new Map<symbol, readonly string[]>(); // cameras whose motion a component shows
   let socket: WebSocket | null = null;
   let last = 0;
   let pause = FIRST_PAUSE_MS;
@@ -40,6 +42,7 @@ export const useEventStore = defineStore("events", () => {
       state.value = "open";
       pause = FIRST_PAUSE_MS;
       interrupted = 0;
+      if (motion.size) tellMotion();
       if (again) for (const listener of [...returned]) listener();
     };
     socket.onmessage = ({ data }) => {
@@ -48,6 +51,18 @@ export const useEventStore = defineStore("events", () => {
       for (const listener of [...listeners]) listener(event);
     };
     socket.onclose = ({ code }) => closed(code);
+  }
+
+  /** Motion is sent only of the cameras that the page names. */
+  function tellMotion(): void {
+    const cameras = [...new Set([...motion.values()].flat())].slice(0, MOST_MOVING);
+    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ motion: cameras }));
+  }
+
+  function showMotion(of: symbol, cameras: readonly string[]): void {
+    if (cameras.length) motion.set(of, cameras);
+    else motion.delete(of);
+    tellMotion();
   }
 
   function closed(code: number): void {
@@ -78,7 +93,7 @@ export const useEventStore = defineStore("events", () => {
     state.value = "connecting";
   }
 
-  return { state, listeners, returned, start, stop };
+  return { state, listeners, returned, start, stop, showMotion };
 });
 
 /** Hear events while the component lives. `kinds`: beginnings of their kinds, as "fault."; `returned`: after an interruption. */
@@ -95,6 +110,15 @@ export function useEvents(kinds: string[], listener: Listener, returned: () => v
     store.listeners.delete(hear);
     store.returned.delete(returned);
   });
+}
+
+/** Hear of the motion that these cameras report, while the component lives. */
+export function useMotion(cameras: () => readonly string[], moved: (camera: string) => void): void {
+  const store = useEventStore();
+  const own = Symbol("motion");
+  useEvents(["camera.motion"], ({ camera }) => camera !== null && cameras().includes(camera) && moved(camera));
+  watch(cameras, (now, before) => now.join() !== before?.join() && store.showMotion(own, now), { immediate: true });
+  onScopeDispose(() => store.showMotion(own, []));
 }
 
 const GATHER_MS = 400;
