@@ -143,6 +143,13 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, alert: Alert
     await audit_trail.record(session, now, actor, AuditAction.ALERT_REJECT, str(alert.id))
 
 
+def recall_left(alert: Alert, now: datetime) -> timedelta:
+    """Return for how long an alert can still be taken back; zero: it cannot."""
+    if alert.state not in (AlertState.DISPATCHED, AlertState.ACKED) or alert.confirmed_at is None:
+        return timedelta(0)
+    return max(timedelta(0), alert.confirmed_at + RECALL_WITHIN - now)
+
+
 async def recall(session: AsyncSession, now: datetime, actor: str, alert: Alert, reason: str) -> None:
     """Take back an alert within RECALL_WITHIN of its dispatch: patrol officers no longer see it.
 

@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -21,7 +20,7 @@ from cases.tables import Alert, WatchSubject
 from cases.watch import subjects
 from cases.watch.look_back import IN_PROGRESS, LookBack
 from cases.watch.subjects import is_active
-from cases.watch.watch_list import WatchList
+from cases.watch.watch_list import WatchList, matches
 from core import events
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
@@ -63,9 +62,9 @@ class Matcher:
             watched = await self._watched(session, now)
             places, packs = await camera_numbers.places(session), await camera_numbers.packs(session)
         seen = await asyncio.to_thread(self._store.many, {number for _, _, number in pending}) if len(watched) else {}
-        matches = await asyncio.to_thread(self._matches, watched, list(seen.values()), places, packs)
+        found = await asyncio.to_thread(self._matches, watched, list(seen.values()), places, packs)
         raised = 0
-        for subject, sighting in matches:
+        for subject, sighting in found:
             raised += await self._raise(now, subject, sighting, places[sighting.camera])
         await asyncio.to_thread(self._store.acknowledge, pending)
         return raised
@@ -75,9 +74,9 @@ class Matcher:
         now = self._clock.now()
         async with self._database.reading() as session:
             places, packs = await camera_numbers.places(session), await camera_numbers.packs(session)
-        matches = await asyncio.to_thread(self._matches, WatchList([subject]), seen, places, packs)
+        found = await asyncio.to_thread(self._matches, WatchList([subject]), seen, places, packs)
         raised, late = 0, to_microseconds(now - IN_PROGRESS) // 1000
-        for _, sighting in matches:
+        for _, sighting in found:
             direct = max(sighting.end_ms, sighting.best_ms) >= late
             raised += await self._raise(now, subject, sighting, places[sighting.camera], direct=direct)
         return raised
@@ -107,14 +106,7 @@ class Matcher:
         places: dict[int, camera_numbers.CameraPlace],
         packs: dict[int, str],
     ) -> list[tuple[WatchSubject, Sighting]]:
-        return [
-            (subject, s)
-            for s in sorted(seen, key=lambda s: s.id)
-            if s.camera in places
-            for subject in watched.fitting(
-                s, places[s.camera].village, packs.get(s.embedder, ""), partial(self._vector, s)
-            )
-        ]
+        return matches(watched, seen, places, packs, self._vector)
 
     def _vector(self, s: Sighting) -> Floats | None:
         return self._store.vectors([s]).get(s.id)

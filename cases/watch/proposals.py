@@ -48,13 +48,14 @@ async def propose(
     reason: str,
     expires_at: datetime,
     example: SubjectExample | None = None,
+    picture: str = "",
     scope: Villages = None,
 ) -> WatchSubject:
     """Propose a subject; it matches nothing until a second person approves it.
 
-    `example`: what it looks like, beside class and colours. `scope`: the villages that the actor sees, None: all.
-    Raises UsageError for a subject that would match everybody, NotFoundError for a case or a village outside the scope,
-    and ConflictError for a closed case.
+    `example`: what it looks like, beside class and colours; `picture`: path of its picture, empty: none. `scope`: the
+    villages that the actor sees, None: all. Raises UsageError for a subject that would match everybody, NotFoundError
+    for a case or a village outside the scope, and ConflictError for a closed case.
     """
     vocabulary.classes([cls])
     for colour in (upper, lower):
@@ -76,7 +77,7 @@ async def propose(
         case=case, title=title, cls=cls, upper=upper, lower=lower, villages=villages, reason=reason,
         state=SubjectState.PROPOSED, proposed_by=actor, proposed_at=at, expires_at=expires_at,
         vector=example.vector if example else None, embedder=example.embedder if example else "",
-        likeness=example.likeness if example else 0.0,
+        likeness=example.likeness if example else 0.0, picture=picture,
     )  # fmt: skip
     session.add(row)
     await session.flush()
@@ -102,7 +103,7 @@ async def approve(
     `scope`: the villages that the actor sees, None: all. Raises ForbiddenError if the actor proposed it or the subject
     covers villages beyond the scope, and ConflictError if it is decided already or has expired.
     """
-    row = await _deciding(session, subject, scope, "decide")
+    row = await for_decision(session, subject, scope, "decide")
     if row.state is not SubjectState.PROPOSED:
         raise ConflictError("this proposal was already decided", ErrorCode.PROPOSAL_DECIDED)
     if row.proposed_by == actor:
@@ -133,7 +134,7 @@ async def end_subject(
 
     Raises NotFoundError, ForbiddenError beyond the scope, ConflictError if it is off the list already.
     """
-    row = await _deciding(session, subject, scope, "end it")
+    row = await for_decision(session, subject, scope, "end it")
     if row.state not in (SubjectState.ACTIVE, SubjectState.PROPOSED):
         raise ConflictError("this subject is not on the watch list", ErrorCode.SUBJECT_NOT_ACTIVE)
     row.state, row.ended_by, row.ended_at = SubjectState.ENDED, actor, at
@@ -155,7 +156,7 @@ async def renew(
 
     Raises NotFoundError, ForbiddenError, UsageError, and ConflictError for one that was refused or ended.
     """
-    row = await _deciding(session, subject, scope, "renew it")
+    row = await for_decision(session, subject, scope, "renew it")
     if row.proposed_by == actor:
         raise ForbiddenError("a second person must decide on this proposal", ErrorCode.SECOND_PERSON_REQUIRED)
     if row.state is not SubjectState.ACTIVE:
@@ -185,7 +186,7 @@ async def look_back(
     The request waits in the database for the matcher. If one waits or runs already, it is extended if this one reaches
     further back, and is not started again. Raises NotFoundError, ForbiddenError, ConflictError.
     """
-    row = await _deciding(session, subject, scope, "request it")
+    row = await for_decision(session, subject, scope, "request it")
     if not row.is_active(at):
         raise ConflictError("this subject is not on the watch list now", ErrorCode.SUBJECT_NOT_ACTIVE)
     back_to = at - timedelta(hours=hours)
@@ -213,7 +214,7 @@ def announce(session: AsyncSession, at: datetime, kind: events.EventKind, row: W
         events.append(session, at, kind, village=village, subject=row.id)
 
 
-async def _deciding(session: AsyncSession, subject: int, scope: Villages, deed: str) -> WatchSubject:
+async def for_decision(session: AsyncSession, subject: int, scope: Villages, deed: str) -> WatchSubject:
     """Return a subject of whose villages the account sees all. Raises NotFoundError, ForbiddenError."""
     row = await subject_of(session, subject, scope)
     if not covers(scope, row.villages):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from cases.tables import WatchSubject
 from search import vocabulary
 from search.store import Sighting
+from search.store.camera_numbers import CameraPlace
 from search.store.vectors import DIMENSION, Floats, dequantise
 
 Mask = npt.NDArray[np.bool_]
@@ -61,6 +63,22 @@ class WatchList:
             here = np.array([s.villages is not None and village in s.villages for s in self.subjects], bool)
             self._by_village[village] = self._everywhere | here
         return self._by_village[village]
+
+
+def matches(
+    watched: WatchList,
+    seen: Sequence[Sighting],
+    places: Mapping[int, CameraPlace],
+    packs: Mapping[int, str],
+    vector: Callable[[Sighting], Floats | None],
+) -> list[tuple[WatchSubject, Sighting]]:
+    """Return the matches of sightings with subjects, the oldest sighting first. `packs`: model packs by number."""
+    return [
+        (subject, s)
+        for s in sorted(seen, key=lambda s: s.id)
+        if s.camera in places
+        for subject in watched.fitting(s, places[s.camera].village, packs.get(s.embedder, ""), partial(vector, s))
+    ]
 
 
 def _has(wanted: npt.NDArray[np.int16], first: int, second: int) -> Mask:

@@ -1,4 +1,4 @@
-"""Retention of pictures of persons: of alerts, of candidates, of patrol and its faults, of work orders.
+"""Retention of pictures of persons: of alerts, of watched subjects, of candidates, of patrol and faults, of orders.
 
 A row older than its limit loses its picture but stays; a hold on the camera's footage of that time keeps the picture.
 Then the folders are swept: a file that no row refers to (of a withdrawn candidate, or left by a crash) is deleted too.
@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cases.tables import Alert
+from cases.tables import Alert, WatchSubject
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import Clock, from_microseconds, to_microseconds
@@ -35,9 +35,9 @@ from search.tables import Judgement
 
 log = logging.getLogger(__name__)
 
-PictureRow = Alert | Judgement | Inspection | Fault | WorkOrderPhoto  # a row that refers to pictures
+PictureRow = Alert | WatchSubject | Judgement | Inspection | Fault | WorkOrderPhoto  # a row that refers to pictures
 
-FOLDERS = ("alerts", "candidates", "patrol", "orders")
+FOLDERS = ("alerts", "watch", "candidates", "patrol", "orders")
 BATCH = 500
 UNNAMED_S = 3600.0  # a younger file without a row may still be being written
 
@@ -46,6 +46,7 @@ class PictureKind(StrEnum):
     """What the pictures belong to; the audit trail counts the rows of each kind under these names."""
 
     ALERTS = "alerts"
+    SUBJECTS = "subjects"
     CANDIDATES = "candidates"
     INSPECTIONS = "inspections"
     FAULTS = "faults"
@@ -94,6 +95,7 @@ class PictureRetention:
         counts: dict[str, int] = {}
         for kind, days in (
             (PictureKind.ALERTS, self._settings.alert_days),
+            (PictureKind.SUBJECTS, self._settings.alert_days),
             (PictureKind.CANDIDATES, self._settings.candidate_days),
             (PictureKind.INSPECTIONS, self._settings.patrol_days),
             (PictureKind.FAULTS, self._settings.patrol_days),
@@ -123,6 +125,14 @@ async def _alerts(session: AsyncSession, before: datetime, position: int) -> Seq
     query = select(Alert).where(Alert.thumbnail != "", Alert.raised_at < before, Alert.id > position)
     alerts = await session.scalars(query.order_by(Alert.id).limit(BATCH))
     return [OldPicture(a, a.camera, from_microseconds(a.at_us), a.raised_at) for a in alerts]
+
+
+async def _subjects(session: AsyncSession, before: datetime, position: int) -> Sequence[OldPicture]:
+    query = select(WatchSubject).where(
+        WatchSubject.picture != "", WatchSubject.expires_at < before, WatchSubject.id > position
+    )
+    found = await session.scalars(query.order_by(WatchSubject.id).limit(BATCH))
+    return [OldPicture(s, "", s.proposed_at, s.expires_at) for s in found]
 
 
 async def _candidates(session: AsyncSession, before: datetime, position: int) -> Sequence[OldPicture]:
@@ -157,6 +167,7 @@ async def _order_photos(session: AsyncSession, before: datetime, position: int) 
 # Each returns the next rows after an id, by id, whose retention time began before a time.
 _FIND: dict[PictureKind, Callable[[AsyncSession, datetime, int], Awaitable[Sequence[OldPicture]]]] = {
     PictureKind.ALERTS: _alerts,
+    PictureKind.SUBJECTS: _subjects,
     PictureKind.CANDIDATES: _candidates,
     PictureKind.INSPECTIONS: _inspections,
     PictureKind.FAULTS: _faults,
@@ -181,6 +192,8 @@ async def _forget(session: AsyncSession, row: PictureRow) -> None:
         row.picture = row.reference = None
     elif isinstance(row, Inspection):
         row.picture = None
+    elif isinstance(row, WatchSubject):
+        row.picture = ""
     else:
         row.thumbnail = ""
 
@@ -190,6 +203,7 @@ async def _named(session: AsyncSession) -> set[str]:
     found: set[str] = set()
     for column in (
         Alert.thumbnail,
+        WatchSubject.picture,
         Judgement.thumbnail,
         Inspection.picture,
         Fault.picture,

@@ -183,13 +183,18 @@ async def recall(client: Client, status: int) -> None:
 async def test_an_alert_is_taken_back_within_a_minute(sign_in: SignIn, database: Database, alert: int) -> None:
     officer, phone = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.PATROL_OFFICER)
     await recall(officer, 409)  # it is not out yet
+    (told,) = await get(officer, "/api/alerts")
+    assert (told["dispatched_at"], told["recall_seconds"]) == (None, 0)
     await post(officer, "/api/alerts/1/confirm", {"send": True})
+    (told,) = await get(officer, "/api/alerts")
+    assert 50 < told["recall_seconds"] <= 60 and told["dispatched_at"] is not None
     assert [a["id"] for a in await get(phone, "/api/alerts")] == [alert]
     await recall(phone, 403)
     await recall(officer, 200)
     assert await get(phone, "/api/alerts") == []
     assert (await phone.post("/api/alerts/1/ack", headers=HEADERS)).status == 404
-    assert [a["state"] for a in await get(officer, "/api/alerts")] == ["recalled"]
+    (told,) = await get(officer, "/api/alerts")
+    assert (told["state"], told["recall_seconds"]) == ("recalled", 0) and told["dispatched_at"] is not None
     await recall(officer, 409)
     async with database.reading() as session:
         kinds = list(
@@ -206,6 +211,7 @@ async def test_after_a_minute_an_alert_stays_out(sign_in: SignIn, database: Data
     async with database.session() as session:
         row = await session.get_one(Alert, alert)
         row.state, row.confirmed_at = AlertState.ACKED, SystemClock().now() - timedelta(seconds=61)
+    assert (await get(officer, "/api/alerts"))[0]["recall_seconds"] == 0, "the button is gone, by the station's clock"
     await recall(officer, 409)
     async with database.session() as session:
         (await session.get_one(Alert, alert)).confirmed_at = SystemClock().now() - timedelta(seconds=40)

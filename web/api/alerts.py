@@ -75,7 +75,7 @@ async def report_sighting(c: Context[None, SeenBody]) -> AlertView:
         alert = await raise_manual_alert(
             session, now, c.identity.name, c.number("subject"), camera, frames[-1].at_us, name, c.identity.villages
         )
-        return alert_view(alert, await session.get_one(WatchSubject, alert.subject), camera.name)
+        return alert_view(alert, await session.get_one(WatchSubject, alert.subject), camera.name, now)
 
 
 @routes.add("GET", "/api/alerts", Permission.ALERT_VIEW, query=AlertQuery, reply=list[AlertView])
@@ -85,7 +85,8 @@ async def list_alerts(c: Context[AlertQuery]) -> list[AlertView]:
         rows = await alerts.recent(session, c.identity.villages, _states(c), c.query.before, c.query.limit)
         names = await lookup.camera_names(session, {a.camera for a, _ in rows})
     await c.audit_view(AuditAction.ALERT_LIST, "alerts", key=f"alert.list {c.query.before or ''}")
-    return [alert_view(a, s, names.get(a.camera, a.camera)) for a, s in rows]
+    now = c.services.clock.now()
+    return [alert_view(a, s, names.get(a.camera, a.camera), now) for a, s in rows]
 
 
 @routes.add("POST", "/api/alerts/{alert}/confirm", Permission.ALERT_CONFIRM, body=AlertConfirmBody, reply=Done)

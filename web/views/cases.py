@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, Field
 
+from cases.alerts import alerts
 from cases.tables import Alert, AlertAnswer, AlertState, Case, SubjectState, WatchSubject
 from core.accounts.scope import Villages
 from core.clock import from_microseconds
@@ -40,8 +41,25 @@ class SubjectView(BaseModel):
     expires_at: datetime
     auto_dispatch: bool
     by_picture: bool
+    has_picture: bool = Field(description="Its example picture is kept, and the account may see it")
     look_back_to: datetime | None = Field(description="Start of the pending look-back; null: none")
     look_back_waits: bool = Field(description="The matcher has not started the look-back, or has paused it for minutes")
+
+
+class CameraAlerts(BaseModel):
+    camera: str
+    alerts: int
+
+
+class ExpectedAlertsView(BaseModel):
+    """What a subject would have given lately."""
+
+    alerts: int = Field(description="Alerts, by the rules by which the matcher raises them")
+    sightings: int = Field(description="Sightings that match, of which several may be one alert")
+    since: datetime = Field(description="Counted from here to now; later than a day ago if there is too much to count")
+    complete: bool = Field(description="The whole day was counted")
+    observed: bool = Field(description="False: the cameras gave no sightings at all, so the count says nothing")
+    by_camera: list[CameraAlerts] = Field(description="The cameras with the most alerts")
 
 
 class AlertView(BaseModel):
@@ -55,6 +73,8 @@ class AlertView(BaseModel):
     village: str
     seen_at: datetime
     state: AlertState
+    dispatched_at: datetime | None = Field(description="When the patrol officers were told; null: they were not")
+    recall_seconds: float = Field(description="For so long after this answer it can be taken back; 0: no longer")
     acked_by: str | None
     acked_at: datetime | None
     answer: AlertAnswer | None
@@ -93,12 +113,13 @@ def subject_view(r: WatchSubject, scope: Villages, now: datetime, *, knows_case:
         expires_at=r.expires_at,
         auto_dispatch=bool(r.auto_dispatch),
         by_picture=r.vector is not None,
+        has_picture=bool(r.picture) and knows_case,
         look_back_to=look_back_to,
         look_back_waits=look_back_to is not None and idle,
     )
 
 
-def alert_view(a: Alert, s: WatchSubject, camera_name: str) -> AlertView:
+def alert_view(a: Alert, s: WatchSubject, camera_name: str, now: datetime) -> AlertView:
     return AlertView(
         id=a.id,
         title=s.title,
@@ -110,6 +131,8 @@ def alert_view(a: Alert, s: WatchSubject, camera_name: str) -> AlertView:
         village=a.village,
         seen_at=from_microseconds(a.at_us),
         state=a.state,
+        dispatched_at=None if a.state in (AlertState.NEW, AlertState.REJECTED) else a.confirmed_at,
+        recall_seconds=alerts.recall_left(a, now).total_seconds(),
         acked_by=a.acked_by,
         acked_at=a.acked_at,
         answer=a.answer,

@@ -41,7 +41,7 @@ async def town(database: Database) -> None:
 def files(folder: Path) -> set[str]:
     return {
         str(p.relative_to(folder))
-        for kind in ("alerts", "candidates", "patrol", "orders")
+        for kind in ("alerts", "candidates", "patrol", "orders", "watch")
         for p in (folder / kind).rglob("*")
     }
 
@@ -58,7 +58,7 @@ def put(folder: Path, name: str, *, old: bool = True) -> str:
 async def filled(database: Database, clock: ManualClock, folder: Path, days: int) -> None:
     """Write one picture of each kind, `days` old; of faults an open and a closed one."""
     at, n = clock.now() - days * DAY, str(days)
-    names = [f"{kind}/{n}.jpg" for kind in ("alerts", "candidates", "patrol", "orders")]
+    names = [f"{kind}/{n}.jpg" for kind in ("alerts", "candidates", "patrol", "orders", "watch")]
     faults = {state: f"patrol/{state}-{n}.jpg" for state in ("open", "closed")}
     await asyncio.to_thread(lambda: [put(folder, name) for name in [*names, *faults.values()]])
     order: dict[str, Any] = {"created_at": at, "created_by": "x", "respond_by": at, "repair_by": at, "closed_at": at}
@@ -71,7 +71,9 @@ async def filled(database: Database, clock: ManualClock, folder: Path, days: int
 
         case = await add(Case(number=n, title="t", village="v", opened_at=at, opened_by="x"))
         person: dict[str, Any] = {"title": "t", "cls": "person", "reason": "r", "proposed_by": "x", "proposed_at": at}
-        subject = await add(WatchSubject(case=case.id, villages=["v"], state="ended", expires_at=at, **person))
+        subject = await add(
+            WatchSubject(case=case.id, villages=["v"], state="ended", expires_at=at, picture=names[4], **person)
+        )
         seen: dict[str, Any] = {"camera": "c1", "village": "v"}
         raised: dict[str, Any] = {"raised_at": at, "at_us": to_microseconds(at), "state": "answered"}
         await add(Alert(subject=subject.id, sighting=1, thumbnail=names[0], **raised, **seen))
@@ -101,7 +103,7 @@ async def test_what_is_over_goes_and_what_is_not_stays(database: Database, clock
     await asyncio.to_thread(put, tmp_path, "candidates/being-written.jpg", old=False)
     await asyncio.to_thread(put, tmp_path, "cameras/c1/sign.jpg")  # the camera's file, not a picture of persons
     care = PictureRetention(database, clock, tmp_path, SETTINGS, None)
-    assert await care.run_once() == 6
+    assert await care.run_once() == 7
     assert await asyncio.to_thread(files, tmp_path) == {
         "alerts/9.jpg",
         "candidates/9.jpg",
@@ -109,6 +111,7 @@ async def test_what_is_over_goes_and_what_is_not_stays(database: Database, clock
         "patrol/open-9.jpg",
         "patrol/closed-9.jpg",
         "orders/9.jpg",
+        "watch/9.jpg",
         "patrol/open-11.jpg",
         "candidates/being-written.jpg",
     }
@@ -117,9 +120,10 @@ async def test_what_is_over_goes_and_what_is_not_stays(database: Database, clock
     async with database.reading() as session:
         assert sorted(await session.scalars(select(Alert.thumbnail))) == ["", "alerts/9.jpg"]
         (row,) = await session.scalars(select(AuditRow).where(AuditRow.action == "pictures.drop"))
-    assert row.data["files"] == 6 and row.data["rows"] == {
+    assert row.data["files"] == 7 and row.data["rows"] == {
         "alerts": 1,
         "candidates": 1,
+        "subjects": 1,
         "inspections": 1,
         "faults": 1,
         "orders": 1,
@@ -133,7 +137,7 @@ async def test_a_hold_keeps_the_pictures_of_its_time(database: Database, clock: 
     async with database.session() as session:
         number = await holds.add(session, now, owner="x", reason="7", lasts=DAY, **span)
     care = PictureRetention(database, clock, tmp_path, SETTINGS, None)
-    assert await care.run_once() == 0
+    assert await care.run_once() == 1, "the example of a subject belongs to no camera"
     async with database.session() as session:
         await holds.release(session, now, number, "x", "done")
     assert await care.run_once() == 5
@@ -148,7 +152,7 @@ async def test_nothing_goes_while_the_time_is_not_known(database: Database, cloc
     await filled(database, clock, tmp_path, 1000)
     doubting: Any = Doubting()
     assert await PictureRetention(database, clock, tmp_path, SETTINGS, doubting).run_once() == 0
-    assert len(await asyncio.to_thread(files, tmp_path)) == 6
+    assert len(await asyncio.to_thread(files, tmp_path)) == 7
 
 
 async def test_a_hold_is_told_of_before_it_ends_and_reviewed(database: Database, clock: ManualClock) -> None:

@@ -74,6 +74,8 @@ VIEW_ROUTES: dict[str, tuple[Role, str, str]] = {
     "/api/contractor/orders/{order}/still": (Role.CONTRACTOR, "/api/contractor/orders/1/still", "order.still"),
     "/report/{village}": (Role.FUNDER, "/report/wangjia", "report.view"),
     "/api/alerts/{alert}/thumbnail": (Role.PATROL_OFFICER, "/api/alerts/1/thumbnail", "alert.view"),
+    "/api/watch/{subject}/picture": (Role.INVESTIGATOR, "/api/watch/1/picture", "watch.picture"),
+    "/api/watch/{subject}/expected": (Role.APPROVER, "/api/watch/1/expected", "watch.expected"),
     "/api/faults/{fault}/picture": (Role.VIDEO_OFFICER, "/api/faults/1/picture", "fault.picture"),
     "/api/faults/{fault}/reference": (Role.VIDEO_OFFICER, "/api/faults/1/reference", "fault.reference"),
     "/api/faults/{fault}/inspections/{inspection}": (
@@ -213,7 +215,7 @@ async def town(
         session.add(
             WatchSubject(
                 id=1, case=1, title="t", cls="person", reason="r", state="active", proposed_by="a", approved_by="b",
-                expires_at=NOW + timedelta(days=1), proposed_at=NOW,
+                expires_at=NOW + timedelta(days=1), proposed_at=NOW, picture="x.jpg",
             )
         )  # fmt: skip
         await session.flush()

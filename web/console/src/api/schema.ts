@@ -2464,6 +2464,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/watch/{subject}/expected": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many alerts the subject would have given in the last 24 hours, for whoever may decide about it. */
+        get: operations["expected_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/watch/{subject}/look-back": {
         parameters: {
             query?: never;
@@ -2475,6 +2492,23 @@ export interface paths {
         put?: never;
         /** Search for a subject among the sightings of the last hours as well. */
         post: operations["look_back"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/watch/{subject}/picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** JPEG of the subject's example, for accounts that see its case; needs a stated purpose once the subject is over. */
+        get: operations["watch_picture"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2878,6 +2912,11 @@ export interface components {
             camera_name: string;
             cls: components["schemas"]["ClassWord"];
             /**
+             * Dispatched At
+             * @description When the patrol officers were told; null: they were not
+             */
+            dispatched_at: string | null;
+            /**
              * Has Picture
              * @description False: the picture could not be stored, or was deleted by age
              */
@@ -2887,6 +2926,11 @@ export interface components {
             lower: components["schemas"]["ColourWord"] | null;
             /** Note */
             note: string;
+            /**
+             * Recall Seconds
+             * @description For so long after this answer it can be taken back; 0: no longer
+             */
+            recall_seconds: number;
             /**
              * Seen At
              * Format: date-time
@@ -2938,7 +2982,7 @@ export interface components {
          *     nvr.clock.plausibility.ClockChange.
          * @enum {string}
          */
-        AuditAction: "acceptance.view" | "alert.ack" | "alert.answer" | "alert.dispatch" | "alert.list" | "alert.raise" | "alert.recall" | "alert.reject" | "alert.view" | "archive.repair" | "audit.export" | "audit.key" | "audit.seal" | "bookmark.add" | "bookmark.delete" | "camera.accept" | "camera.acceptance" | "camera.acceptance_propose" | "camera.account" | "camera.adopt" | "camera.configure" | "camera.edit" | "camera.move" | "camera.replace" | "camera.restore" | "camera.retire" | "camera.sign" | "cameras.expect" | "cameras.identify" | "cameras.onboarding.survey" | "candidate.list" | "case.close" | "case.open" | "contact.change" | "credential.set" | "events.open" | "fault.list" | "fault.picture" | "fault.reference" | "fault.report" | "fault.verdict" | "fault.week" | "finding.accept" | "footage.export" | "hold.add" | "hold.case_closed" | "hold.follow" | "hold.release" | "hold.review" | "inventory.apply" | "inventory.export" | "lanes.view" | "live.close" | "live.open" | "maintenance.begin" | "maintenance.end" | "order.cost" | "order.create" | "order.move" | "order.photo" | "order.photo_view" | "order.still" | "patrol.ask" | "patrol.sign" | "patrol.supplement" | "pictures.drop" | "playback.close" | "playback.open" | "ptz.preset" | "ptz.take" | "register.view" | "report.export" | "report.view" | "retention.confirm" | "retention.ntp" | "retention.returned" | "retention.suspended" | "retention.time" | "review.draw" | "review.verdict" | "search.count" | "search.query.co_occurrence" | "search.query.motion_search" | "search.query.similar" | "search.run" | "session.close" | "session.end" | "session.open" | "session.purpose" | "session.refused" | "shift.note" | "shift.take_over" | "shift.view" | "sighting.judge" | "sighting.view" | "sightings.drop" | "sightings.unmatched" | "snapshot.save" | "snapshot.view" | "station.bundle" | "strip.view" | "thumbnail.view" | "time_lapse.close" | "time_lapse.open" | "user.change" | "user.create" | "user.password" | "user.password_refused" | "user.reset" | "user.unlock" | "vendor.change" | "wall_view.change" | "wall_view.create" | "wall_view.delete" | "watch.approve" | "watch.end" | "watch.list" | "watch.look_back" | "watch.propose" | "watch.refuse" | "watch.renew";
+        AuditAction: "acceptance.view" | "alert.ack" | "alert.answer" | "alert.dispatch" | "alert.list" | "alert.raise" | "alert.recall" | "alert.reject" | "alert.view" | "archive.repair" | "audit.export" | "audit.key" | "audit.seal" | "bookmark.add" | "bookmark.delete" | "camera.accept" | "camera.acceptance" | "camera.acceptance_propose" | "camera.account" | "camera.adopt" | "camera.configure" | "camera.edit" | "camera.move" | "camera.replace" | "camera.restore" | "camera.retire" | "camera.sign" | "cameras.expect" | "cameras.identify" | "cameras.onboarding.survey" | "candidate.list" | "case.close" | "case.open" | "contact.change" | "credential.set" | "events.open" | "fault.list" | "fault.picture" | "fault.reference" | "fault.report" | "fault.verdict" | "fault.week" | "finding.accept" | "footage.export" | "hold.add" | "hold.case_closed" | "hold.follow" | "hold.release" | "hold.review" | "inventory.apply" | "inventory.export" | "lanes.view" | "live.close" | "live.open" | "maintenance.begin" | "maintenance.end" | "order.cost" | "order.create" | "order.move" | "order.photo" | "order.photo_view" | "order.still" | "patrol.ask" | "patrol.sign" | "patrol.supplement" | "pictures.drop" | "playback.close" | "playback.open" | "ptz.preset" | "ptz.take" | "register.view" | "report.export" | "report.view" | "retention.confirm" | "retention.ntp" | "retention.returned" | "retention.suspended" | "retention.time" | "review.draw" | "review.verdict" | "search.count" | "search.query.co_occurrence" | "search.query.motion_search" | "search.query.similar" | "search.run" | "session.close" | "session.end" | "session.open" | "session.purpose" | "session.refused" | "shift.note" | "shift.take_over" | "shift.view" | "sighting.judge" | "sighting.view" | "sightings.drop" | "sightings.unmatched" | "snapshot.save" | "snapshot.view" | "station.bundle" | "strip.view" | "thumbnail.view" | "time_lapse.close" | "time_lapse.open" | "user.change" | "user.create" | "user.password" | "user.password_refused" | "user.reset" | "user.unlock" | "vendor.change" | "wall_view.change" | "wall_view.create" | "wall_view.delete" | "watch.approve" | "watch.end" | "watch.expected" | "watch.list" | "watch.look_back" | "watch.picture" | "watch.propose" | "watch.refuse" | "watch.renew";
         /** AuditEntry */
         AuditEntry: {
             /**
@@ -3194,6 +3238,13 @@ export interface components {
             text: string;
             /** Village */
             village: string;
+        };
+        /** CameraAlerts */
+        CameraAlerts: {
+            /** Alerts */
+            alerts: number;
+            /** Camera */
+            camera: string;
         };
         /**
          * CameraCounts
@@ -4396,6 +4447,43 @@ export interface components {
             count: number;
             /** Items */
             items: components["schemas"]["ProposalLine"][];
+        };
+        /**
+         * ExpectedAlertsView
+         * @description What a subject would have given lately.
+         */
+        ExpectedAlertsView: {
+            /**
+             * Alerts
+             * @description Alerts, by the rules by which the matcher raises them
+             */
+            alerts: number;
+            /**
+             * By Camera
+             * @description The cameras with the most alerts
+             */
+            by_camera: components["schemas"]["CameraAlerts"][];
+            /**
+             * Complete
+             * @description The whole day was counted
+             */
+            complete: boolean;
+            /**
+             * Observed
+             * @description False: the cameras gave no sightings at all, so the count says nothing
+             */
+            observed: boolean;
+            /**
+             * Sightings
+             * @description Sightings that match, of which several may be one alert
+             */
+            sightings: number;
+            /**
+             * Since
+             * Format: date-time
+             * @description Counted from here to now; later than a day ago if there is too much to count
+             */
+            since: string;
         };
         /**
          * Fact
@@ -7603,6 +7691,11 @@ export interface components {
              * Format: date-time
              */
             expires_at: string;
+            /**
+             * Has Picture
+             * @description Its example picture is kept, and the account may see it
+             */
+            has_picture: boolean;
             /** Id */
             id: number;
             /**
@@ -8358,6 +8451,7 @@ export type AuditView = components['schemas']['AuditView'];
 export type BookmarkBody = components['schemas']['BookmarkBody'];
 export type BookmarkQuery = components['schemas']['BookmarkQuery'];
 export type BookmarkView = components['schemas']['BookmarkView'];
+export type CameraAlerts = components['schemas']['CameraAlerts'];
 export type CameraCounts = components['schemas']['CameraCounts'];
 export type CameraCredentialBody = components['schemas']['CameraCredentialBody'];
 export type CameraDaysView = components['schemas']['CameraDaysView'];
@@ -8433,6 +8527,7 @@ export type ExcerptMoveLine = components['schemas']['Excerpt_MoveLine'];
 export type ExcerptOfflineLine = components['schemas']['Excerpt_OfflineLine'];
 export type ExcerptOpenAlertLine = components['schemas']['Excerpt_OpenAlertLine'];
 export type ExcerptProposalLine = components['schemas']['Excerpt_ProposalLine'];
+export type ExpectedAlertsView = components['schemas']['ExpectedAlertsView'];
 export type Fact = components['schemas']['Fact'];
 export type FaultFamily = components['schemas']['FaultFamily'];
 export type FaultLine = components['schemas']['FaultLine'];
@@ -13785,6 +13880,37 @@ export interface operations {
             };
         };
     };
+    expected_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subject: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExpectedAlertsView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     look_back: {
         parameters: {
             query?: never;
@@ -13808,6 +13934,35 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Done"];
                 };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    watch_picture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subject: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused or failed */
             default: {

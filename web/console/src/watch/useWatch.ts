@@ -3,7 +3,7 @@ import { computed } from "vue";
 
 import { http, request } from "@/api/client";
 import { useFetch } from "@/api/requests";
-import type { CaseView, SubjectView } from "@/api/schema";
+import type { AlertView, CaseView, SubjectView } from "@/api/schema";
 import { t, term } from "@/shared/i18n";
 import { useRefreshOn } from "@/shell/events";
 import { useResources } from "@/shell/resources";
@@ -12,6 +12,10 @@ const MOST_ALERTS = 100;
 /** An alert in these states is its own ground to look at its picture; afterwards a purpose is. */
 const RUNNING = ["new", "dispatched", "acked"];
 const FIRST = ["proposed", "active", "expired"];
+
+/** An alert with the moment (performance.now) until which it can be taken back: by the station's clock, not the computer's. */
+export type TimedAlert = AlertView & { recallUntil: number };
+export const timed = (alerts: AlertView[], received = performance.now()): TimedAlert[] => alerts.map((a) => ({ ...a, recallUntil: received + a.recall_seconds * 1000 }));
 
 export const isRunning = (state: string): boolean => RUNNING.includes(state);
 
@@ -39,7 +43,7 @@ export function useCases() {
 
 export function useWatch() {
   const subjects = useFetch(["watch"], () => request(() => http.GET("/api/watch")));
-  const alerts = useFetch(["alerts"], () => request(() => http.GET("/api/alerts", { params: { query: { limit: MOST_ALERTS } } })));
+  const alerts = useFetch(["alerts"], async () => timed(await request(() => http.GET("/api/alerts", { params: { query: { limit: MOST_ALERTS } } }))));
   useRefreshOn(["watch."], () => void subjects.reload());
   useRefreshOn(["alert."], () => void alerts.reload());
   const ordered = computed(() => inOrder(subjects.data.value ?? []));
