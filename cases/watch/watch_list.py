@@ -15,6 +15,7 @@ from search.store.camera_numbers import CameraPlace
 from search.store.vectors import DIMENSION, Floats, dequantise
 
 Mask = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.intp]
 
 
 class WatchList:
@@ -28,7 +29,9 @@ class WatchList:
         self._lower = np.array([vocabulary.colour(s.lower) if s.lower else 0 for s in subjects], np.int16)
         self._everywhere = np.array([s.villages is None for s in subjects], bool)
         self._by_village: dict[str, Mask] = {}
-        self._embedders = np.array([s.embedder for s in subjects], object)
+        # 0: no example picture; numbers, because comparing 10,000 texts takes longer than all the rest.
+        self._packs = {name: n for n, name in enumerate(sorted({s.embedder for s in subjects} - {""}), start=1)}
+        self._pack = np.array([self._packs.get(s.embedder, 0) for s in subjects], np.int16)
         self._likeness = np.array([s.likeness for s in subjects], np.float32)
         self._vectors = np.zeros((len(subjects), DIMENSION), np.float32)
         for i, s in enumerate(subjects):
@@ -51,12 +54,19 @@ class WatchList:
         # As in search: at least one of the two colours must match the sighting's first colour.
         first = (self._upper == 0) | (self._lower == 0) | (self._upper == s.upper) | (self._lower == s.lower)
         fits &= upper & lower & first
-        with_example = fits & (self._embedders != "")
-        if with_example.any():
-            mine = vector() if embedder else None
-            alike = self._vectors @ mine >= self._likeness if mine is not None else np.zeros(len(self), bool)
-            fits &= ~with_example | (alike & (self._embedders == embedder))
-        return [self.subjects[i] for i in np.flatnonzero(fits)]
+        found = np.flatnonzero(fits)
+        pictured = self._pack[found] > 0
+        if pictured.any():
+            found = np.concatenate((found[~pictured], self._alike(found[pictured], embedder, vector)))
+            found.sort()
+        return [self.subjects[i] for i in found]
+
+    def _alike(self, pictured: Indices, embedder: str, vector: Callable[[], Floats | None]) -> Indices:
+        """Return those of some subjects with example pictures that look like the sighting."""
+        same: Indices = pictured[self._pack[pictured] == self._packs.get(embedder, -1)]
+        mine = vector() if embedder and len(same) else None
+        alike: Indices = same[:0] if mine is None else same[self._vectors[same] @ mine >= self._likeness[same]]
+        return alike
 
     def _of_village(self, village: str) -> Mask:
         if village not in self._by_village:
