@@ -1625,6 +1625,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Name of each account that shares a village with one's own, also of disabled ones: what they did remains. */
+        get: operations["people"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/playback/{camera}/{kind}/coverage": {
         parameters: {
             query?: never;
@@ -6328,6 +6345,16 @@ export interface components {
          * @enum {string}
          */
         Permission: "public" | "signed_in" | "camera.view" | "camera.manage" | "camera.accept" | "live.view" | "ptz.control" | "playback.view" | "patrol.view" | "patrol.run" | "order.own" | "search" | "case.view" | "case.manage" | "hold.manage" | "watch.propose" | "watch.approve" | "alert.view" | "alert.confirm" | "alert.answer" | "report.view" | "account.manage" | "audit.view" | "api.view" | "station.view" | "retention.confirm";
+        /** PersonView */
+        PersonView: {
+            /** Display Name */
+            display_name: string;
+            /**
+             * Name
+             * @description Account, as rows of other answers name it
+             */
+            name: string;
+        };
         /** PhotoReply */
         PhotoReply: {
             /** Photo */
@@ -8626,6 +8653,7 @@ export type PathPoint = components['schemas']['PathPoint'];
 export type PatrolQuery = components['schemas']['PatrolQuery'];
 export type PatrolView = components['schemas']['PatrolView'];
 export type Permission = components['schemas']['Permission'];
+export type PersonView = components['schemas']['PersonView'];
 export type PhotoReply = components['schemas']['PhotoReply'];
 export type PictureQuery = components['schemas']['PictureQuery'];
 export type PlaceView = components['schemas']['PlaceView'];
@@ -12123,6 +12151,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RoundView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    people: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonView"][];
                 };
             };
             /** @description Refused or failed */

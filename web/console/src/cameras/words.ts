@@ -71,7 +71,7 @@ export function acceptanceTold(done: string, lacking: Record<string, string[]>, 
 export const bitrate = (bits: number): string => (bits > 0 ? `${(bits / 1_000_000).toFixed(2)} Mbit/s` : "—");
 
 /** When a camera was accepted, or who waits for the second person. */
-export function acceptanceWord(row: Pick<CameraRow, "accepted_at" | "proposed_by">): string {
+export function acceptanceWord(row: Pick<CameraRow, "accepted_at" | "proposed_by">, personName: (account: string) => string): string {
   if (row.accepted_at) return t("cameras.acceptedAt", { at: dateTime(row.accepted_at) });
-  return row.proposed_by ? t("cameras.waiting", { name: row.proposed_by }) : "—";
+  return row.proposed_by ? t("cameras.waiting", { name: personName(row.proposed_by) }) : "—";
 }

@@ -35,21 +35,21 @@ function group<T>(key: string, title: string, found: Excerpt<T> | null, bad: Cha
   return [{ key, title, count: found.count, state: found.count ? bad : "ok", lines: found.items.map(line) }];
 }
 
-/** `villageName`: of a village's code. */
-export function changesOf(h: HandoverView, villageName: (code: string) => string): ChangeGroup[] {
+/** `villageName`: of a village's code. `personName`: of an account. */
+export function changesOf(h: HandoverView, villageName: (code: string) => string, personName: (account: string) => string): ChangeGroup[] {
   const s = h.station;
   return [
     ...group("alerts", t("today.alerts"), h.alerts, "fault", (a) => ({ key: `a${a.id}`, text: `${a.title} · ${a.name}`, detail: t("shared.ago", { duration: duration(a.age_seconds) }), to: "/watch" })),
     ...group("offline", t("today.offline"), s.newly_offline, "fault", (c) => ({ key: c.camera, text: c.name, detail: `${term("cause", c.cause)} ${dateTime(c.since)}`, to: `/cameras?camera=${c.camera}` })),
-    ...group("faults", t("today.faults"), s.new_faults, "attention", (f) => ({ key: `f${f.id}`, text: `${f.name} · ${term("family", f.family)}`, detail: dateTime(f.opened_at), to: `/patrol?fault=${f.id}` })),
+    ...group("faults", t("today.faults"), s.new_faults, "attention", (f) => ({ key: `f${f.id}`, text: `${villageName(f.name)} · ${term("family", f.family)}`, detail: dateTime(f.opened_at), to: `/patrol?fault=${f.id}` })),
     ...inspections(h),
     ...group("orders", t("today.orders"), s.orders_late, "attention", (o) => ({ key: `o${o.id}`, text: o.title, detail: `${o.vendor || "—"} · ${t("today.dueAt", { at: dateTime(o.due) })}`, to: `/orders?order=${o.id}` })),
-    ...decisions(h),
+    ...decisions(h, personName),
     ...group("findings", t("today.findings"), s.findings, "attention", (f) => ({ key: `n${f.id}`, text: `${f.name || f.address} · ${term("cameras.kind", f.kind)}`, detail: dateTime(f.opened_at), to: "/cameras?tab=findings" })),
     ...group("holds", t("today.holds"), h.holds_ending, "attention", (x) => ({ key: `h${x.id}`, text: `${x.name} · ${x.reason || "—"}`, detail: dateTime(x.expires_at), to: "/holds" })),
     ...storage(h, villageName),
     ...search(h),
-    ...group("closed", t("today.closed"), s.closed_faults, "ok", (f) => ({ key: `c${f.id}`, text: `${f.name} · ${term("family", f.family)}`, detail: dateTime(f.closed_at), to: `/patrol?closed=1` })),
+    ...group("closed", t("today.closed"), s.closed_faults, "ok", (f) => ({ key: `c${f.id}`, text: `${villageName(f.name)} · ${term("family", f.family)}`, detail: dateTime(f.closed_at), to: `/patrol?closed=1` })),
   ];
 }
 
@@ -61,11 +61,11 @@ function inspections(h: HandoverView): ChangeGroup[] {
   return [{ key: "inspections", title: t("today.notInspected"), count: missing, state: "unknown", lines: [{ key: "i", text: t("today.notInspectedOf", { missing, cameras }), detail, to: "/patrol" }] }];
 }
 
-function decisions(h: HandoverView): ChangeGroup[] {
+function decisions(h: HandoverView, personName: (account: string) => string): ChangeGroup[] {
   const { proposals, acceptances, moves } = h.decisions;
   return [
-    ...group("proposals", t("today.proposals"), proposals, "attention", (p) => ({ key: `p${p.id}`, text: p.title, detail: `${p.proposed_by} ${dateTime(p.proposed_at)}`, to: "/watch" })),
-    ...group("acceptances", t("today.acceptances"), acceptances, "attention", (a) => ({ key: a.camera, text: a.name, detail: `${a.proposed_by} ${dateTime(a.proposed_at)}`, to: `/cameras?camera=${a.camera}` })),
+    ...group("proposals", t("today.proposals"), proposals, "attention", (p) => ({ key: `p${p.id}`, text: p.title, detail: `${personName(p.proposed_by)} ${dateTime(p.proposed_at)}`, to: "/watch" })),
+    ...group("acceptances", t("today.acceptances"), acceptances, "attention", (a) => ({ key: a.camera, text: a.name, detail: `${personName(a.proposed_by)} ${dateTime(a.proposed_at)}`, to: `/cameras?camera=${a.camera}` })),
     ...group("moves", t("today.moves"), moves, "attention", (m) => ({ key: `m${m.finding}`, text: `${m.name} ${m.was} → ${m.address}`, detail: dateTime(m.opened_at), to: `/cameras?camera=${m.camera}` })),
   ];
 }
