@@ -170,6 +170,7 @@ class CameraInspector:
             osd_boxes=camera.profile.get("marks") or {},
             local=from_microseconds(inputs.frames[-1].at_us).astimezone(self._zone).replace(tzinfo=None),
             settled_scenes=known.settled_scenes,
+            masks=camera.profile.get("masks") or [],
         )
         try:
             return await self.pool.run(inspect, request)

@@ -28,7 +28,7 @@ from health.picture.osd import Box
 from health.picture.view_pattern import ViewPattern
 from health.vocabulary import FaultFamily, Light
 from nvr.archive.reader import Keyframe
-from nvr.playback.pictures import decode_frame, snapshot
+from nvr.playback.pictures import Masks, decode_frame, snapshot
 
 MAX_STILL_DIFFERENCE = 0.05  # mean difference in grey levels of identical pictures; noise alone gives 0.9 and more
 MAX_SIZE_DIFFERENCE = 0.02  # of the coded sizes of identical pictures, share
@@ -73,6 +73,7 @@ class InspectionRequest:
     osd_boxes: Mapping[str, Box] = field(default_factory=dict)  # places of the on-screen time and name
     local: datetime | None = None  # local time that the picture should show
     settled_scenes: int = 0
+    masks: Masks = ()  # privacy masks of the camera, filled in the picture that is kept
 
 
 @dataclass(slots=True)
@@ -122,7 +123,7 @@ def inspect(request: InspectionRequest) -> InspectionAnswer:
     if verdict.cells is not None and answer.findings.found:
         answer.cells = [round(float(v), 2) for v in verdict.cells.ravel()]
     if answer.findings.found or request.want_picture:
-        answer.jpeg = snapshot(frame, JPEG_WIDTH)
+        answer.jpeg = snapshot(frame, JPEG_WIDTH, request.masks)
     return answer
 
 

@@ -17,6 +17,8 @@ from nvr.archive.reader import Keyframe
 from nvr.media.pictures.gradual_refresh import is_keyframe
 
 Picture = npt.NDArray[np.uint8]
+# Polygons of at least three corners (x, y), in shares of the picture from its upper left corner.
+Masks = Sequence[Sequence[Sequence[float]]]
 
 
 def decode_frame(frame: Keyframe, *, quick: bool = False) -> av.VideoFrame:
@@ -61,7 +63,19 @@ def decode_bgr(frame: Keyframe, width: int | None = None) -> Picture:
     return np.asarray(picture.to_ndarray(format="bgr24"), np.uint8)
 
 
-def snapshot(frame: Keyframe, width: int) -> bytes:
-    """Return the keyframe as JPEG, at most `width` wide."""
-    _, jpeg = cv2.imencode(".jpg", decode_bgr(frame, width), [cv2.IMWRITE_JPEG_QUALITY, 82])
+def covered(picture: Picture, masks: Masks) -> Picture:
+    """Return an H×W×3 picture with the privacy masks filled black (R-MASK-1); the same picture if there are none."""
+    if not masks:
+        return picture
+    made, (height, width) = picture.copy(), picture.shape[:2]
+    for polygon in masks:
+        corners = (np.array(polygon, np.float64) * (width, height)).round().astype(np.int32)
+        cv2.fillPoly(made, [corners], (0, 0, 0))
+    return made
+
+
+def snapshot(frame: Keyframe, width: int, masks: Masks = ()) -> bytes:
+    """Return the keyframe as JPEG, at most `width` wide, without what the masks hide."""
+    picture = covered(decode_bgr(frame, width), masks)
+    _, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 82])
     return jpeg.tobytes()

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from core.errors import StorageError
 from nvr.archive.reader import Keyframe
-from nvr.playback.pictures import Picture, decode_bgr
+from nvr.playback.pictures import Masks, Picture, covered, decode_bgr
 
 FONT_FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
 # Files of fonts with Chinese characters, the best first; fonts-noto-cjk is a package that a station installs.
@@ -40,12 +40,12 @@ class Caption:
     repeated: str
 
 
-def marked_jpeg(frame: Keyframe, caption: Caption) -> bytes:
-    """Return the picture in its full size with the watermark, as JPEG.
+def marked_jpeg(frame: Keyframe, caption: Caption, masks: Masks = ()) -> bytes:
+    """Return the picture in its full size with the watermark, as JPEG, without what the privacy masks hide.
 
     Raises ProtocolError if it does not decode, StorageError if no font with Chinese characters is installed.
     """
-    marked = watermarked(decode_bgr(frame), caption)
+    marked = watermarked(covered(decode_bgr(frame), masks), caption)
     _, jpeg = cv2.imencode(".jpg", marked, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return jpeg.tobytes()
 

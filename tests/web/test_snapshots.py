@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from cameras.tables import Camera
 from core.accounts.permissions import Role
 from core.clock import from_microseconds
 from core.database import Database
@@ -67,6 +68,37 @@ async def test_saving_has_the_rules_of_playback(sign_in: SignIn, database: Datab
     await state_purpose(others)
     assert (await save(others, at=moment))[0] == 404
     assert len(await audit_rows(database, "snapshot.save")) == 1
+
+
+async def test_pictures_hide_what_the_masks_hide(
+    sign_in: SignIn, database: Database, start: int, tmp_path: Path
+) -> None:
+    """The left half is masked: black in what is looked at, in what is kept, and under the cursor (R-MASK-1)."""
+    await record(database, tmp_path / "video", "wj-01/sub", [start + n * CLIP_US for n in range(10)])
+    moment = from_microseconds(start + 3_000_000).isoformat()
+    client = await sign_in(Role.INVESTIGATOR)
+    await state_purpose(client)
+
+    async def halves() -> list[tuple[float, float]]:
+        found = []
+        for path, query in (
+            (SNAPSHOT, {"watermark": "true", "at": moment}), (SNAPSHOT, {"at": moment}),
+            ("/api/playback/wj-01/thumbnail", {"at": moment}),
+        ):  # fmt: skip
+            async with client.get(path, params=query) as reply:
+                assert reply.status == 200
+                picture = cv2.imdecode(np.frombuffer(await reply.read(), np.uint8), cv2.IMREAD_COLOR)
+            middle = picture.shape[1] // 2
+            upper = picture[: picture.shape[0] * 3 // 4]  # above the lines of the watermark
+            found.append((float(np.median(upper[:, : middle - 4])), float(np.median(upper[:, middle + 4 :]))))
+        return found
+
+    assert all(left > 30 for left, _ in await halves())
+    async with database.session() as session:
+        camera = await session.get_one(Camera, "wj-01")
+        camera.profile = camera.profile | {"masks": [[(0, 0), (0.5, 0), (0.5, 1), (0, 1)]]}
+    for left, right in await halves():
+        assert left <= 4 and right > 30
 
 
 async def test_without_watermark_the_picture_stays_small(sign_in: SignIn, start: int) -> None:

@@ -182,6 +182,7 @@ async def _store_field_of_view(c: AnyContext, camera: Camera) -> AcceptanceFacts
             camera=camera.id,
             seconds=PICTURE_MAX_AGE_S,
         )
+    # Without the station's masks: the two who sign must see whether the camera hides what it should.
     jpeg = await c.services.snapshots.jpeg(frames[-1], FIELD_OF_VIEW_PIXELS)
     name, digest = await _store_picture(c, camera, "field-of-view", jpeg)
     return {"picture": name, "picture_sha256": digest, "picture_by": c.identity.name}

@@ -21,6 +21,7 @@ from web.framework.routing import Done, ReplyKind, RouteTable
 from web.policy import view_reason
 from web.views.cases import AlertView, alert_view
 from web.work import picture_files
+from web.work.snapshots import masks_of
 
 routes = RouteTable()
 
@@ -69,7 +70,7 @@ async def report_sighting(c: Context[None, SeenBody]) -> AlertView:
     frames = await c.services.reader.latest_keyframes(stream.id, PICTURE_MAX_AGE_S, 1)
     if not frames:
         raise NotFoundError("this camera has no picture now", ErrorCode.NO_CURRENT_PICTURE)
-    jpeg = await c.services.snapshots.jpeg(frames[-1], PICTURE_PIXELS)
+    jpeg = await c.services.snapshots.jpeg(frames[-1], PICTURE_PIXELS, masks_of(camera))
     name = await _store_picture(c, f"alerts/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg", jpeg)
     async with c.services.database.session() as session:
         alert = await raise_manual_alert(

@@ -20,6 +20,7 @@ from web.framework.routing import RouteTable
 from web.policy import check_playback, visible_camera
 from web.views.patrol import FaultView, fault_view
 from web.work import picture_files
+from web.work.snapshots import masks_of
 
 routes = RouteTable()
 
@@ -58,7 +59,7 @@ async def _store_picture(c: AnyContext, camera: Camera, at: datetime | None, now
         return ""
     name = f"patrol/{camera.id}/{now:%Y%m%dT%H%M%S%f}-reported.jpg"
     try:
-        jpeg = await c.services.snapshots.jpeg(frame, PICTURE_PIXELS)
+        jpeg = await c.services.snapshots.jpeg(frame, PICTURE_PIXELS, masks_of(camera))
         await picture_files.write(c.services.data_dir, name, jpeg)
     except (OSError, ProtocolError) as e:
         log.error("a fault is reported without its picture: %s", e)

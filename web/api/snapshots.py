@@ -21,6 +21,7 @@ from nvr.playback.watermark import Caption
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
 from web.policy import check_playback, footage_granted, visible_camera
+from web.work.snapshots import masks_of
 
 routes = RouteTable()
 
@@ -59,7 +60,7 @@ async def _viewed(c: Context[SnapshotQuery], camera: Camera) -> web.Response:
     frame = await (_newest(c, stream) if at is None else c.services.reader.keyframe_at(stream, to_microseconds(at)))
     if frame is None:
         raise NotFoundError("there is no picture", ErrorCode.NO_PICTURE)
-    jpeg = await c.services.snapshots.jpeg(frame, max(64, min(c.query.width, 1920)))
+    jpeg = await c.services.snapshots.jpeg(frame, max(64, min(c.query.width, 1920)), masks_of(camera))
     if at is None:
         await c.audit_view(AuditAction.SNAPSHOT_VIEW, stream, reason=c.purpose, village=camera.village)
     elif not await footage_granted(c, camera.id, frame.at_us, frame.at_us):
@@ -78,7 +79,7 @@ async def _saved(c: Context[SnapshotQuery], camera: Camera) -> web.Response:
     if frame is None:
         raise NotFoundError("there is no picture", ErrorCode.NO_PICTURE)
     taken = from_microseconds(frame.complete_us).astimezone(c.services.zone)
-    jpeg = await c.services.snapshots.marked(frame, caption_of(c, camera, taken))
+    jpeg = await c.services.snapshots.marked(frame, caption_of(c, camera, taken), masks_of(camera))
     async with c.services.database.session() as session:
         await audit_trail.record(
             session, c.services.clock.now(), c.identity.name, AuditAction.SNAPSHOT_SAVE, stream, reason=c.purpose,

@@ -24,6 +24,7 @@ from web.framework.routing import ReplyKind, RouteTable
 from web.policy import check_playback, visible_camera
 from web.sessions.attendance import FetchedFootage, ViewedStretch
 from web.work.byte_stream import send_parts
+from web.work.snapshots import masks_of
 
 routes = RouteTable()
 
@@ -61,7 +62,7 @@ async def thumbnail(c: Context[ThumbnailQuery]) -> web.Response:
         AuditAction.THUMBNAIL_VIEW, stream, key=f"thumbnail.view {camera.id}", reason=c.purpose,
         village=camera.village, start=c.query.at.isoformat(), end=c.query.at.isoformat(),
     )  # fmt: skip
-    jpeg = await c.services.snapshots.jpeg(frame, c.query.width)
+    jpeg = await c.services.snapshots.jpeg(frame, c.query.width, masks_of(camera))
     headers = {"Cache-Control": "no-store", "X-Minwang-Moment": from_microseconds(frame.at_us).isoformat()}
     return web.Response(body=jpeg, content_type="image/jpeg", headers=headers)
 
