@@ -164,6 +164,12 @@ class CheckRemedy(SentenceCode):
     )
     RUN_AGAIN = "run_again", "run it again"
 
+    # Messages to persons
+    DESCRIBE_CHANNELS = "describe_channels", "describe the channels in {path} (docs/examples/notify.yaml)"
+    MEND_CHANNELS = "mend_channels", "mend it, then run: minwang notify check"
+    SET_CONTACTS = "set_contacts", "set them: minwang notify contact ACCOUNT CHANNEL ADDRESS --second-person COLLEAGUE"
+    SEE_MESSAGES = "see_messages", "see what failed: minwang notify status; test a person: minwang notify test ACCOUNT"
+
     # Machine
     RAISE_FILES = (
         "raise_files",

@@ -147,6 +147,16 @@ class CheckValue(SentenceCode):
     ZONE = "zone", "{zone}; the machine is set to {machine}"
     ZONE_OF_LOGS = "zone_of_logs", "{zone}; the machine is set to {machine}, in which its own logs are written"
 
+    # Messages to persons
+    NO_CHANNEL = "no_channel", "no channel is described: an alert reaches only pages that are open"
+    CHANNELS_WRONG = "channels_wrong", "{reason}"
+    OFFICERS_UNREACHABLE = (
+        "officers_unreachable",
+        "{unreachable} of {officers} patrol officers have no contact: {names}",
+    )
+    MESSAGES_FAILED = "messages_failed", "{failed} of {messages} messages of the last 24 hours failed ({channels})"
+    MESSAGES_SENT = "messages_sent", "{messages} messages in the last 24 hours, {waiting} waiting, none failed"
+
     # Network
     BUFFERS_SMALL = (
         "buffers_small",

@@ -55,6 +55,7 @@ class CheckName(StrEnum):
     PRINTING = "printing"
     MODELS = "models"
     BACKUP = "backup"
+    MESSAGES = "messages"
 
 
 class Fact(BaseModel):

@@ -7,7 +7,7 @@ from core.database import UtcDateTime
 from core.events import BigId
 
 revision = "0047"
-down_revision = "0045"
+down_revision = "0046"
 
 
 def upgrade() -> None:

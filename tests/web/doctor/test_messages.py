@@ -1,0 +1,72 @@
+"""The check of messages: a station whose alerts reach nobody says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.accounts.accounts import Accounts
+from core.accounts.permissions import Role
+from core.clock import ManualClock
+from core.database import Database
+from core.notify import contacts, trial
+from core.notify.tables import Delivery
+from core.notify.vocabulary import ChannelKind, DeliveryState
+from core.settings import Settings
+from web.doctor.check_values import CheckValue
+from web.doctor.facts import CheckedStation, CheckState
+from web.doctor.messages import messages
+
+DESCRIBED = "channels: {sms: {type: http, url: 'http://127.0.0.1:9/x', body: {to: '{address}', text: '{text}'}}}"
+
+
+@pytest.fixture
+def station(database: Database, clock: ManualClock, tmp_path: Path) -> CheckedStation:
+    (tmp_path / "notify.yaml").write_text(DESCRIBED)
+    settings = Settings()
+    settings.notify.channels = tmp_path / "notify.yaml"
+    return CheckedStation(settings, clock, database)
+
+
+@pytest.fixture
+def wrong(tmp_path: Path) -> Path:
+    (tmp_path / "wrong.yaml").write_text("channels: {pager: {}}")
+    return tmp_path / "wrong.yaml"
+
+
+async def codes(station: CheckedStation) -> list[tuple[CheckState, CheckValue]]:
+    return [(r.state, r.found.code) for r in await messages(station)]
+
+
+async def test_without_channels_alerts_reach_open_pages_only(station: CheckedStation, tmp_path: Path) -> None:
+    station.settings.notify.channels = tmp_path / "elsewhere.yaml"
+    assert await codes(station) == [(CheckState.WARNING, CheckValue.NO_CHANNEL)]
+
+
+async def test_a_file_that_cannot_be_used(station: CheckedStation, wrong: Path) -> None:
+    station.settings.notify.channels = wrong
+    assert await codes(station) == [(CheckState.FAILED, CheckValue.CHANNELS_WRONG)]
+
+
+async def test_officers_without_contact_and_failed_messages(
+    station: CheckedStation, database: Database, clock: ManualClock
+) -> None:
+    accounts = Accounts(database, clock)
+    for name in ("near", "far"):
+        await accounts.create(name, "a long password", Role.PATROL_OFFICER, display_name=name, actor="t")
+    async with database.session() as session:
+        contact = await contacts.change(session, clock.now(), "near", "near", ChannelKind.SMS, "13800000000")
+    (first, second) = await messages(station)
+    assert first.found.parameters == {"unreachable": 1, "officers": 2, "names": "far"}
+    assert second.state is CheckState.OK
+    async with database.session() as session:
+        await contacts.change(session, clock.now(), "far", "far", ChannelKind.SMS, "13800000001")
+        await trial.send(session, clock.now(), [contact])
+    clock.advance(1)
+    assert await codes(station) == [(CheckState.OK, CheckValue.MESSAGES_SENT)]
+    async with database.session() as session:
+        (await session.get_one(Delivery, 1)).state = DeliveryState.FAILED
+    assert await codes(station) == [(CheckState.WARNING, CheckValue.MESSAGES_FAILED)]
+    clock.advance(86_401)
+    assert await codes(station) == [(CheckState.OK, CheckValue.MESSAGES_SENT)]

@@ -1,0 +1,63 @@
+"""Check of the messages to persons: whether an alert can reach the officers, and whether the last ones did."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.accounts.permissions import Role
+from core.accounts.tables import User
+from core.errors import SettingsError
+from core.notify import configuration, figures, outbox
+from core.notify.vocabulary import ChannelKind, DeliveryState
+from web.doctor.check_remedies import CheckRemedy as R
+from web.doctor.check_values import CheckValue as V
+from web.doctor.facts import CheckedStation, CheckResult, failed, ok, unknown, warning
+
+PERIOD = timedelta(hours=24)
+NAMED = 5
+WAITING = (DeliveryState.QUEUED, DeliveryState.SENDING)
+
+
+async def messages(station: CheckedStation) -> Sequence[CheckResult]:
+    """Judge channels, the contacts of patrol officers, and what became of the last day's messages."""
+    path = station.settings.notify.channels
+    if not await asyncio.to_thread(path.exists):
+        return [warning(V.NO_CHANNEL(), R.DESCRIBE_CHANNELS(path=str(path)))]
+    try:
+        await asyncio.to_thread(configuration.load, path)
+    except SettingsError as e:
+        return [failed(V.CHANNELS_WRONG(reason=str(e)), R.MEND_CHANNELS())]
+    if station.database is None:
+        return [unknown(V.NEEDS_DATABASE(), R.SEE_DATABASE())]
+    async with station.database.reading() as session:
+        return [*await _unreachable(session, station), await _last_day(session, station)]
+
+
+async def _unreachable(session: AsyncSession, station: CheckedStation) -> Sequence[CheckResult]:
+    enabled = select(User.name).where(User.role == Role.PATROL_OFFICER, User.disabled.is_(False))
+    officers, now = set(await session.scalars(enabled)), station.clock.now()
+    reached: set[str] = set()
+    for channel in ChannelKind:
+        reached |= {c.account for c in await outbox.contacts_of(session, sorted(officers), channel, now)}
+    missing = sorted(officers - reached)
+    if not missing:
+        return []
+    names = ", ".join(missing[:NAMED]) + (" …" if len(missing) > NAMED else "")
+    found = V.OFFICERS_UNREACHABLE(unreachable=len(missing), officers=len(officers), names=names)
+    return [warning(found, R.SET_CONTACTS())]
+
+
+async def _last_day(session: AsyncSession, station: CheckedStation) -> CheckResult:
+    now = station.clock.now()
+    found = await figures.by_channel(session, now - PERIOD, now)
+    total = sum(sum(f.states.values()) for f in found)
+    wrong = {f.channel.value: n for f in found if (n := f.states.get(DeliveryState.FAILED, 0))}
+    if wrong:
+        told = V.MESSAGES_FAILED(failed=sum(wrong.values()), messages=total, channels=", ".join(wrong))
+        return warning(told, R.SEE_MESSAGES())
+    return ok(V.MESSAGES_SENT(messages=total, waiting=sum(f.states.get(s, 0) for f in found for s in WAITING)))
