@@ -32,13 +32,14 @@ const SYSTEM_ERRORS: Record<string, string> = {
   "no SMART": "no_smart",
 };
 
-function shown(params: Fact["params"]): Fact["params"] {
-  const translated = Object.entries(params).map(([name, value]) => {
-    const known = typeof value === "string" ? SYSTEM_ERRORS[value] : undefined;
-    return [name, known ? term("checks.system", known) : value];
-  });
-  return Object.fromEntries(translated) as Fact["params"];
+/** The system's error stands alone or behind what it concerns, as in "/data: Permission denied". */
+function translated(text: string): string {
+  const known = Object.keys(SYSTEM_ERRORS).find((words) => text === words || text.endsWith(`: ${words}`));
+  return known ? text.slice(0, -known.length) + term("checks.system", SYSTEM_ERRORS[known]) : text;
 }
+
+const shown = (params: Fact["params"]): Fact["params"] =>
+  Object.fromEntries(Object.entries(params).map(([name, value]) => [name, typeof value === "string" ? translated(value) : value])) as Fact["params"];
 
 export const valueText = (fact: Pick<Fact, "code" | "params">): string => t(`checks.value.${fact.code}`, shown(fact.params));
 

@@ -51,6 +51,7 @@ describe("self-checks in words", () => {
 
   it("translates what Linux says about an error, and shows the rest as it is", () => {
     expect(valueText({ code: "volume_failed", params: { detail: "Read-only file system" } })).toBe("故障：文件系统为只读");
+    expect(valueText({ code: "database_missing", params: { reason: "/data/a.db: Permission denied" } })).toBe("数据库无法打开：/data/a.db: 没有权限");
     expect(valueText({ code: "volume_failed", params: { detail: "EXT4 corrupt" } })).toBe("故障：EXT4 corrupt");
   });
 
