@@ -54,9 +54,8 @@ async def recalled(session: AsyncSession, now: datetime, alert: Alert) -> None:
     """Cancel what is not sent yet, and tell those who may have got the alert."""
     await outbox.cancel(session, subject_of(alert))
     message = await _message(session, alert, "recalled", MessageKind.ALERT_RECALLED)
-    receivers = [*await _patrol_officers(session, alert.village), outbox.SYSTEMS]
-    for channel in await outbox.channels_used(session, subject_of(alert)):
-        await outbox.send_to_accounts(session, now, message, receivers, channel)
+    for contact in await outbox.receivers(session, subject_of(alert)):
+        await outbox.put(session, now, message, contact)
 
 
 async def _message(session: AsyncSession, alert: Alert, what: str, kind: MessageKind) -> Message:

@@ -4,6 +4,10 @@ A row is marked as sending before it is handed over, and with the channel's answ
 their own. Whoever is killed in between leaves the row as sending. The next start hands it over again with the same key,
 by which the gateway drops a repetition, and counts it (`Delivery.unanswered`).
 
+What is cancelled while it is handed over is not handed over again. Nothing goes to an address out of use,
+or to a disabled account (except that its contact was changed). A message that cannot be rendered fails alone, and an
+unforeseen error of a channel counts as a lost answer: one message must not stop the others.
+
 One process of the station runs the dispatcher. Each channel has lanes of its own, so that a slow one delays no other.
 """
 
@@ -11,12 +15,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import ValidationError
 from sqlalchemy import CursorResult, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.accounts.tables import User
 from core.clock import Clock
 from core.database import Database
 from core.notify import outbox, texts
@@ -25,13 +33,16 @@ from core.notify.configuration import ChannelLimits
 from core.notify.tables import Contact, Delivery
 from core.notify.texts import Content, Letterhead, Texts
 from core.notify.token_bucket import TokenBucket
-from core.notify.vocabulary import ChannelKind, DeliveryState
+from core.notify.vocabulary import ChannelKind, DeliveryState, MessageKind
 from core.tasks import Work, first_of, raise_if_cancelled
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2
 NOT_SET_UP = "the station has no such channel"
+CONTACT_ENDED = "the address is no longer used"
+ACCOUNT_DISABLED = "the account is disabled"
+NOT_READABLE = "the message cannot be rendered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +90,14 @@ class Dispatcher:
     async def send_next(self, kind: ChannelKind) -> bool:
         """Hand over one message of a channel; returns whether there was one that is due."""
         claimed = await self._claim(kind)
-        if claimed is None:
-            return False
+        if not isinstance(claimed, Claimed):
+            return claimed
         try:
             receipt = await self._channels[kind].send(claimed.outgoing)
         except ChannelError as e:
             await self._note_failure(claimed, e)
+        except Exception as e:  # noqa: BLE001  # one message must not stop the others
+            await self._note_failure(claimed, _unforeseen(e))
         else:
             await self._note_receipt(claimed, receipt)
         return True
@@ -93,8 +106,8 @@ class Dispatcher:
         """Wake the lanes of channels that have something to send."""
         while True:
             async with self._database.reading() as session:
-                is_due = (Delivery.state == DeliveryState.QUEUED, Delivery.due_at <= self._clock.now())
-                due = set(await session.scalars(select(Delivery.channel).where(*is_due).distinct()))
+                is_due = outbox.is_due(self._clock.now())
+                due = set(await session.scalars(select(Delivery.channel).where(is_due).distinct()))
             for kind in due & self._wake.keys():
                 self._wake[kind].set()
             for kind in due - self._wake.keys():
@@ -103,11 +116,10 @@ class Dispatcher:
 
     async def _fail_all(self, kind: ChannelKind) -> None:
         """Say of everything due on a channel that the station does not have that it cannot be sent."""
-        is_due = (Delivery.state == DeliveryState.QUEUED, Delivery.due_at <= self._clock.now())
         async with self._database.session() as session:
             await session.execute(
                 update(Delivery)
-                .where(*is_due, Delivery.channel == kind)
+                .where(outbox.is_due(self._clock.now()), Delivery.channel == kind)
                 .values(state=DeliveryState.FAILED, error=NOT_SET_UP)
             )
         log.error("messages over %s cannot be sent: notify.yaml describes no such channel", kind)
@@ -121,29 +133,43 @@ class Dispatcher:
                 self._wake[kind].clear()
             raise_if_cancelled()  # the mail library uses asyncio.wait_for
 
-    async def _claim(self, kind: ChannelKind) -> Claimed | None:
-        """Mark the most urgent message that is due as sending."""
+    async def _claim(self, kind: ChannelKind) -> Claimed | bool:
+        """Mark the most urgent message that is due as sending.
+
+        Returns False if there is none, True if that message cannot be sent; it has then failed.
+        """
         now = self._clock.now()
         async with self._database.session() as session:
             row: Delivery | None = await session.scalar(
                 select(Delivery)
-                .where(Delivery.state == DeliveryState.QUEUED, Delivery.channel == kind, Delivery.due_at <= now)
+                .where(outbox.is_due(now), Delivery.channel == kind)
                 .order_by(Delivery.severity, Delivery.due_at, Delivery.id)
                 .limit(1)
                 .with_for_update(skip_locked=True)
             )
             if row is None:
-                return None
+                return False
             to = await session.get_one(Contact, row.contact)
+            text, obstacle = self._render(row), await _obstacle(session, row, to, now)
+            if text is None or obstacle:
+                row.state, row.error = DeliveryState.FAILED, obstacle or NOT_READABLE
+                log.error("message %d over %s: %s; it is given up", row.id, kind, row.error)
+                return True
             row.state, row.attempts = DeliveryState.SENDING, row.attempts + 1
-            text = texts.render(self._texts, self._head, row.kind, row.severity, Content.model_validate(row.content))
             outgoing = Outgoing(row.key, to.address, self._head.station, text, row.severity)
             return Claimed(row.id, row.attempts, row.created_at, row.severity, outgoing)
+
+    def _render(self, row: Delivery) -> str | None:
+        """Return the text of a message; None if its content is not what a message may say."""
+        try:
+            return texts.render(self._texts, self._head, row.kind, row.severity, Content.model_validate(row.content))
+        except ValidationError:
+            return None
 
     async def _note_receipt(self, claimed: Claimed, receipt: Receipt) -> None:
         now = self._clock.now()
         async with self._database.session() as session:
-            row = await session.get_one(Delivery, claimed.id)
+            row = await session.get_one(Delivery, claimed.id, with_for_update=True)
             row.state = DeliveryState.DELIVERED if receipt.delivered else DeliveryState.SENT
             row.sent_at, row.reference, row.error = now, receipt.reference[:120], ""
             row.delivered_at = now if receipt.delivered else None
@@ -152,11 +178,30 @@ class Dispatcher:
         now = self._clock.now()
         over = isinstance(error, ChannelRefused) or now - claimed.created_at >= outbox.GIVE_UP_AFTER
         async with self._database.session() as session:
-            row = await session.get_one(Delivery, claimed.id)
+            row = await session.get_one(Delivery, claimed.id, with_for_update=True)
             row.error, row.unanswered = str(error)[:300], row.unanswered + isinstance(error, AnswerLost)
+            if row.state is DeliveryState.CANCELLED:
+                return
             row.state = DeliveryState.FAILED if over else DeliveryState.QUEUED
             row.due_at = now + outbox.retry_delay(claimed.attempts, claimed.severity)
         log.log(
             logging.ERROR if over else logging.WARNING, "message %d over %s: %s; %s",
             claimed.id, row.channel, error, "it is given up" if over else "it is tried again",
         )  # fmt: skip
+
+
+async def _obstacle(session: AsyncSession, row: Delivery, to: Contact, now: datetime) -> str:
+    """Return why a message must not go to its address any more; empty: it may."""
+    if to.until is not None and to.until <= now:
+        return CONTACT_ENDED
+    if row.kind is MessageKind.CONTACT_CHANGED:  # whoever took over the account may have disabled it too
+        return ""
+    disabled = await session.scalar(select(User.id).where(User.name == row.account, User.disabled.is_(True)))
+    return "" if disabled is None else ACCOUNT_DISABLED
+
+
+def _unforeseen(error: Exception) -> AnswerLost:
+    """Name an error by its type and place: its own sentence may contain an address or a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {frames[-1].name}, line {frames[-1].lineno}" if frames else ""
+    return AnswerLost(f"the channel failed ({type(error).__name__}{place})")

@@ -6,18 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.clock import Clock
+from core.database import Database
 from core.database_kind import DatabaseKind
 from core.notify.tables import Contact, Delivery
 from core.notify.texts import Content
 from core.notify.vocabulary import ChannelKind, DeliveryState, MessageKind
 
 GIVE_UP_AFTER = timedelta(hours=24)  # a message that no attempt brought away by then has failed
+KEPT_FOR = timedelta(days=365)  # rows that are over are deleted then; the audit trail and the alerts stay
+MAX_CLOCK_STEP = timedelta(minutes=1)  # a row from further ahead was written before the clock was set back
+OVER = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.FAILED, DeliveryState.CANCELLED)
 URGENT = 1  # severity whose retries never wait long, and that no quiet hour delays
 SYSTEMS = "*"  # receives on behalf of other systems (webhook); no account can have this name
 FIRST_RETRY, LONGEST_RETRY, LONGEST_URGENT_RETRY = timedelta(seconds=2), timedelta(minutes=10), timedelta(seconds=30)
@@ -64,10 +69,10 @@ async def contacts_of(
     session: AsyncSession, accounts: Sequence[str], channel: ChannelKind, now: datetime
 ) -> list[Contact]:
     """Return the addresses that are used now. After a change that is the old and the new one for a time."""
+    # `since` is not compared: it lies ahead only if the clock was set back, and the address must not be lost by that.
     query = select(Contact).where(
         Contact.account.in_(accounts),
         Contact.channel == channel,
-        Contact.since <= now,
         or_(Contact.until.is_(None), Contact.until > now),
     )
     return list(await session.scalars(query.order_by(Contact.account, Contact.id)))
@@ -109,23 +114,43 @@ async def send_to_accounts(
 
 
 async def cancel(session: AsyncSession, subject: str) -> int:
-    """Take back what is not sent yet about a subject; returns how many messages that were."""
+    """Take back what is not sent yet about a subject; returns how many messages that were.
+
+    A message that is being handed over may still arrive (its row then says sent), but it is not tried again.
+    """
     done = await session.execute(
         update(Delivery)
-        .where(Delivery.subject == subject, Delivery.state == DeliveryState.QUEUED)
+        .where(Delivery.subject == subject, Delivery.state.in_((DeliveryState.QUEUED, DeliveryState.SENDING)))
         .values(state=DeliveryState.CANCELLED)
     )
     assert isinstance(done, CursorResult)
     return done.rowcount
 
 
-async def channels_used(session: AsyncSession, subject: str) -> list[ChannelKind]:
-    """Return the channels over which a message about a subject went out, or may have."""
-    query = select(Delivery.channel).where(
-        Delivery.subject == subject,
-        Delivery.state.in_((DeliveryState.SENDING, DeliveryState.SENT, DeliveryState.DELIVERED)),
+async def receivers(session: AsyncSession, subject: str) -> list[Contact]:
+    """Return the addresses that got a message about a subject, or may have: it was handed over at least once."""
+    reached = select(Delivery.contact).where(
+        Delivery.subject == subject, Delivery.attempts > 0, Delivery.state != DeliveryState.FAILED
     )
-    return list(await session.scalars(query.distinct().order_by(Delivery.channel)))
+    return list(await session.scalars(select(Contact).where(Contact.id.in_(reached)).order_by(Contact.id)))
+
+
+def is_due(now: datetime) -> ColumnElement[bool]:
+    """Condition: a message is queued and may be sent. Those from before the clock was set back are."""
+    return and_(
+        Delivery.state == DeliveryState.QUEUED,
+        or_(Delivery.due_at <= now, Delivery.created_at > now + MAX_CLOCK_STEP),
+    )
+
+
+async def purge(database: Database, clock: Clock) -> int:
+    """Delete the messages that are over and older than KEPT_FOR; returns their number."""
+    async with database.session() as session:
+        done = await session.execute(
+            delete(Delivery).where(Delivery.created_at < clock.now() - KEPT_FOR, Delivery.state.in_(OVER))
+        )
+        assert isinstance(done, CursorResult)
+        return done.rowcount
 
 
 def retry_delay(attempts: int, severity: int) -> timedelta:

@@ -30,6 +30,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.executors import set_file_threads
 from core.host.process_role import ProcessRole
+from core.notify import outbox
 from core.notify.anomalies import ContactWatch
 from core.settings import Settings
 from core.tasks import BackgroundTasks
@@ -144,6 +145,7 @@ def _add_station_jobs(
 
     contact_watch = ContactWatch(database, clock, ZoneInfo(settings.station.timezone))
     scheduler.add_job(contact_watch.run_once, "interval", minutes=10, id="contact changes")
+    daily(scheduler, clock, "old messages", partial(outbox.purge, database, clock), minutes=25)
 
     async def forget_sessions() -> None:
         await services.accounts.sessions.purge()

@@ -86,7 +86,7 @@ async def test_a_recall_tells_those_who_may_have_the_alert(database: Database, c
             select(Delivery).where(Delivery.channel == ChannelKind.WECOM, Delivery.kind == MessageKind.ALERT)
         )
         for row in sent:
-            row.state = DeliveryState.SENDING
+            row.state, row.attempts = DeliveryState.SENDING, 1
         await alerts.recall(session, clock.now(), "zhang", await session.get_one(Alert, alert.id), "somebody else")
     recalls = await messages(database, MessageKind.ALERT_RECALLED)
     assert {(m.account, m.channel) for m in recalls} == {("near", ChannelKind.WECOM), ("town", ChannelKind.WECOM)}
