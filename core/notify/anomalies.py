@@ -7,10 +7,11 @@ which somebody looks.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
 from sqlalchemy import select
@@ -42,44 +43,50 @@ class AnomalyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """Changes that look wrong together. `who`: the account that made them; empty: several."""
+    """Changes that look wrong together. `by`: the account that made them, or how their numbers begin."""
 
     kind: AnomalyKind
-    who: str
+    by: str
+    day: date  # local, of the first change too many
     changes: tuple[int, ...]  # ids of contacts, oldest first
 
     @property
     def fact(self) -> str:
-        """Names the anomaly once: it grows with every change, and is told again only by its first change too many."""
-        return f"contact-anomaly:{self.kind}/{self.who}/{self.changes[-1]}"
+        """Names the anomaly: one a day of a kind by the same, however many changes there are.
+
+        A digest: gateways get it as the message's key, and may not learn account or number (R-NOTE-1).
+        """
+        named = f"{self.kind}/{self.by}/{self.day.isoformat()}"
+        return f"contact-anomaly:{hashlib.sha256(named.encode()).hexdigest()[:32]}"
 
 
 def anomalies(changes: Sequence[Contact], zone: tzinfo) -> list[Anomaly]:
     """Return what is unusual about the changes of one window, oldest first. First contacts are no changes of any."""
     made = [c for c in changes if c.replaces is not None]
-    found = [
-        Anomaly(AnomalyKind.MANY_BY_ONE, who, ids[: MAX_BY_ONE + 1])
-        for who, ids in _grouped(made, lambda c: c.changed_by)
-        if len(ids) > MAX_BY_ONE
-    ]
+    found = _too_many(AnomalyKind.MANY_BY_ONE, made, MAX_BY_ONE, lambda c: c.changed_by, zone)
     numbers = [c for c in made if c.channel in (ChannelKind.SMS, ChannelKind.VOICE)]
-    found += [
-        Anomaly(AnomalyKind.NUMBERS_ALIKE, "", ids[: MAX_ALIKE + 1])
-        for _, ids in _grouped(numbers, lambda c: c.address.removeprefix("+86")[:PREFIX])
-        if len(ids) > MAX_ALIKE
-    ]
+    found += _too_many(
+        AnomalyKind.NUMBERS_ALIKE, numbers, MAX_ALIKE, lambda c: c.address.removeprefix("+86")[:PREFIX], zone
+    )
     for c in made:
-        local = c.since.astimezone(zone).time()
-        if c.changed_by != c.account and not OFFICE[0] <= local < OFFICE[1]:
-            found.append(Anomaly(AnomalyKind.OFF_HOURS, c.changed_by, (c.id,)))
+        local = c.since.astimezone(zone)
+        if c.changed_by != c.account and not OFFICE[0] <= local.time() < OFFICE[1]:
+            found.append(Anomaly(AnomalyKind.OFF_HOURS, c.changed_by, local.date(), (c.id,)))
     return found
 
 
-def _grouped(rows: Iterable[Contact], key: Callable[[Contact], Hashable]) -> list[tuple[str, tuple[int, ...]]]:
-    groups: dict[str, list[int]] = defaultdict(list)
-    for row in rows:
-        groups[str(key(row))].append(row.id)
-    return [(name, tuple(ids)) for name, ids in groups.items()]
+def _too_many(
+    kind: AnomalyKind, changes: Iterable[Contact], most: int, key: Callable[[Contact], str], zone: tzinfo
+) -> list[Anomaly]:
+    """Return the groups of changes with the same key that are larger than `most`."""
+    groups: dict[str, list[Contact]] = defaultdict(list)
+    for change in changes:
+        groups[key(change)].append(change)
+    return [
+        Anomaly(kind, by, group[most].since.astimezone(zone).date(), tuple(c.id for c in group[: most + 1]))
+        for by, group in groups.items()
+        if len(group) > most
+    ]
 
 
 class ContactWatch:
@@ -92,7 +99,9 @@ class ContactWatch:
         now = self._clock.now()
         async with self._database.session() as session:
             found = anomalies(
-                await contacts.changed_between(session, now - WINDOW, now + timedelta(microseconds=1)), self._zone
+                # Also changes from ahead of now: the clock may have been set back since.
+                await contacts.changed_between(session, now - WINDOW, now + WINDOW),
+                self._zone,
             )
             for anomaly in found:
                 await self._tell(session, now, anomaly)

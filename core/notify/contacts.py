@@ -24,6 +24,7 @@ from core.notify.texts import Content
 from core.notify.vocabulary import ChannelKind, MessageKind
 
 COOLING = timedelta(hours=24)
+MAX_ACTOR = 60  # characters; "command line: … (sudo: …)" may be longer
 # Whole addresses; a person has none on a webhook.
 ADDRESSES = {
     ChannelKind.SMS: re.compile(r"\+?\d{6,15}"),
@@ -45,22 +46,23 @@ async def change(
     """Set a person's address on a channel; `second_person` agreed, where it is another person's.
 
     Raises UsageError for an address that the channel cannot have, NotFoundError for an unknown account, ConflictError
-    where the second person is missing or it is already the address.
+    where the second person is missing, is no enabled account, or is one of the other two, or it is already the address.
     """
     form = ADDRESSES.get(channel)
     if form is None or not form.fullmatch(address):
         raise UsageError(
             f"this is no address of the channel {channel}", ErrorCode.CONTACT_ADDRESS_INVALID, channel=channel.value
         )
-    if await session.scalar(select(User.id).where(User.name == account)) is None:
+    # Locked: of two changes at the same time, the second must replace the first.
+    if await session.scalar(select(User.id).where(User.name == account).with_for_update()) is None:
         raise NotFoundError(f"there is no account {account}", ErrorCode.ACCOUNT_NOT_FOUND, account=account)
-    if actor != account and second_person in (None, actor):
+    if actor != account and not await _may_agree(session, second_person, actor, account):
         raise ConflictError("another person's contact is changed by two persons", ErrorCode.CONTACT_SECOND_PERSON)
     old = await _current(session, account, channel)
     if old is not None and old.address == address:
         raise ConflictError("this is the address already", ErrorCode.CONTACT_UNCHANGED)
     new = Contact(
-        account=account, channel=channel, address=address, since=now, until=None, changed_by=actor,
+        account=account, channel=channel, address=address, since=now, until=None, changed_by=actor[:MAX_ACTOR],
         second_person=second_person if actor != account else None, replaces=old.id if old is not None else None,
     )  # fmt: skip
     session.add(new)
@@ -74,6 +76,14 @@ async def change(
         second_person=new.second_person or "",
     )  # fmt: skip
     return new
+
+
+async def _may_agree(session: AsyncSession, person: str | None, actor: str, account: str) -> bool:
+    """Return whether a person is a third one: an enabled account, neither the actor nor whose contact it is."""
+    if person is None or person in (actor, account):
+        return False
+    enabled = select(User.id).where(User.name == person, User.disabled.is_(False))
+    return await session.scalar(enabled) is not None
 
 
 async def _tell(session: AsyncSession, now: datetime, old: Contact, new: Contact) -> None:

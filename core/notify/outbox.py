@@ -68,14 +68,18 @@ class QuietHours:
 async def contacts_of(
     session: AsyncSession, accounts: Sequence[str], channel: ChannelKind, now: datetime
 ) -> list[Contact]:
-    """Return the addresses that are used now. After a change that is the old and the new one for a time."""
+    """Return the addresses that are used now. After a change that is the old and the new one for a time.
+
+    Each once: after two changes within that time, the newest may be the oldest again.
+    """
     # `since` is not compared: it lies ahead only if the clock was set back, and the address must not be lost by that.
     query = select(Contact).where(
         Contact.account.in_(accounts),
         Contact.channel == channel,
         or_(Contact.until.is_(None), Contact.until > now),
     )
-    return list(await session.scalars(query.order_by(Contact.account, Contact.id)))
+    found = await session.scalars(query.order_by(Contact.account, Contact.id))
+    return list({(c.account, c.address): c for c in found}.values())
 
 
 async def put(

@@ -29,6 +29,7 @@ async def people(database: Database, clock: ManualClock) -> list[str]:
     accounts, names = Accounts(database, clock), [f"officer{n}" for n in range(4)]
     for name in names:
         await accounts.create(name, "a long password", Role.PATROL_OFFICER, display_name=name, actor="t")
+    await accounts.create("colleague", "a long password", Role.PATROL_OFFICER, display_name="c", actor="t")
     await accounts.create("auditor", "a long password", Role.AUDITOR, display_name="审计", actor="t")
     return names
 
@@ -74,6 +75,47 @@ async def test_another_persons_contact_needs_two_persons(
         await change(database, clock, "officer0", "officer0", "13800000001")  # unchanged
     with pytest.raises(NotFoundError):
         await change(database, clock, "officer0", "nobody", "13800000001", "officer2")
+
+
+@pytest.mark.parametrize("second", ["no such account", "officer0", "officer3"])
+async def test_the_second_person_is_an_enabled_third_account(
+    second: str, database: Database, clock: ManualClock, people: list[str]
+) -> None:
+    await Accounts(database, clock).change("officer3", disabled=True, actor="t")
+    with pytest.raises(ConflictError):
+        await change(database, clock, "command line: root", "officer0", "13800000001", second)
+    long = "command line: root (sudo: " + "x" * 60 + ")"
+    row = await change(database, clock, long, "officer0", "13800000001", "officer1")
+    assert row.changed_by == long[:60]
+
+
+async def test_an_address_that_came_back_gets_each_message_once(
+    database: Database, clock: ManualClock, people: list[str]
+) -> None:
+    for address in ("13800000001", "13800000002", "13800000001"):
+        await change(database, clock, "officer0", "officer0", address)
+    assert sorted(await in_use(database, clock, "officer0")) == ["13800000001", "13800000002"]
+
+
+async def test_a_batch_of_changes_is_told_once_and_names_nobody_to_a_gateway(
+    database: Database, clock: ManualClock, people: list[str]
+) -> None:
+    await change(database, clock, "auditor", "auditor", "13700000000")
+    clock.advance(3600 * 2)  # 10:00 in the station's zone
+    for name in people:
+        await change(database, clock, name, name, f"1390000{people.index(name):04}")
+    watch = ContactWatch(database, clock, ZONE)
+    for n in range(12):
+        clock.advance(600)
+        await change(database, clock, "insider", people[n % 4], f"186{n:04}{n * 7:04}", "colleague")
+        await watch.run_once()
+    for _ in range(150):  # the window passes over the changes
+        clock.advance(600)
+        await watch.run_once()
+    async with database.reading() as session:
+        query = select(Delivery.key).where(Delivery.kind == MessageKind.CONTACT_ANOMALY)
+        keys = list(await session.scalars(query))
+    assert len(keys) == 1 and "insider" not in keys[0]
 
 
 @pytest.mark.parametrize("address", ["", "12", "138-0000-0001", "138000000011234567", "1380000000x", "13800000001\n"])
