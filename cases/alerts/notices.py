@@ -1,6 +1,7 @@
 """Whom an alert is sent to outside the console, over which channel, and when the next channel takes over.
 
-WeCom at once; a short message to whoever did not acknowledge within a minute, a call after three. The rows of all
+WeCom at once; a short message to whoever did not acknowledge within a minute, a call after three. Whoever has no WeCom
+gets the first channel that he has at once: nothing else would tell him meanwhile. The rows of all
 channels are written with the alert's dispatch, so that they survive whatever happens to the station afterwards; an
 acknowledgement, a recall or an answer cancels those that are not sent yet.
 """
@@ -37,10 +38,11 @@ async def dispatched(session: AsyncSession, now: datetime, alert: Alert) -> int:
     """Queue the messages of a dispatched alert; returns their number."""
     message = await _message(session, alert, "dispatched", MessageKind.ALERT)
     officers = await _patrol_officers(session, alert.village)
-    sent = [
-        await outbox.send_to_accounts(session, now, message, officers, channel, now + after)
-        for channel, after in ESCALATION.items()
-    ]
+    sent, told = [], set[str]()
+    for channel, after in ESCALATION.items():
+        there = await outbox.contacts_of(session, officers, channel, now)
+        sent += [await outbox.put(session, now, message, c, now + after if c.account in told else now) for c in there]
+        told |= {c.account for c in there}
     sent.append(await outbox.send_to_accounts(session, now, message, [outbox.SYSTEMS], ChannelKind.WEBHOOK))
     return sum(sent)
 

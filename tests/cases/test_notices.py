@@ -64,6 +64,22 @@ async def test_an_alert_goes_to_officers_of_its_village_channel_after_channel(
     assert found[0].content["number"] == str(alert.id) and set(found[0].content) == {"number", "village", "at", "page"}
 
 
+async def test_without_wecom_the_first_channel_of_an_officer_is_used_at_once(
+    database: Database, clock: ManualClock
+) -> None:
+    accounts = Accounts(database, clock)
+    for name, channels in (("sms", (ChannelKind.SMS, ChannelKind.VOICE)), ("call", (ChannelKind.VOICE,))):
+        await accounts.create(name, "a long password", Role.PATROL_OFFICER, actor="t")
+        async with database.session() as session:
+            for channel in channels:
+                await contacts.change(session, clock.now(), name, name, channel, "13800000000")
+    await dispatched(database, clock)
+    assert {(m.account, m.channel): m.due_at - clock.now() for m in await messages(database)} == {
+        ("sms", ChannelKind.SMS): timedelta(), ("sms", ChannelKind.VOICE): timedelta(seconds=180),
+        ("call", ChannelKind.VOICE): timedelta(),
+    }  # fmt: skip
+
+
 @pytest.mark.usefixtures("officers")
 async def test_an_acknowledgement_ends_the_escalation(database: Database, clock: ManualClock) -> None:
     alert = await dispatched(database, clock)
