@@ -24,6 +24,11 @@ async def put(session: AsyncSession, now: datetime, vault: Vault, name: str, val
     row.sealed, row.set_at = vault.seal(value, _owner(name)), now
 
 
+async def names(session: AsyncSession) -> set[str]:
+    """Return the names of the secrets that are set."""
+    return set(await session.scalars(select(ChannelSecret.name)))
+
+
 async def read(session: AsyncSession, vault: Vault) -> dict[str, str]:
     """Return the secrets by name. Raises SecretError if they were sealed with another key."""
     return {row.name: vault.open(row.sealed, _owner(row.name)) for row in await session.scalars(select(ChannelSecret))}

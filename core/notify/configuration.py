@@ -8,7 +8,7 @@ channels:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -58,7 +58,7 @@ def load(path: Path) -> ChannelsFile:
     try:
         given = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
-        raise SettingsError(f"{path}: cannot be read ({' '.join(str(e).split())[:200]}); mend the file") from e
+        raise SettingsError(f"{path}: cannot be read ({_problem(e)}); mend the file") from e
     try:
         return ChannelsFile.model_validate(given or {})
     except ValidationError as e:
@@ -68,15 +68,27 @@ def load(path: Path) -> ChannelsFile:
         raise SettingsError(f"{path}: {places}") from e
 
 
-def open_channels(
-    file: ChannelsFile, secrets: Mapping[str, str], http: aiohttp.ClientSession, clock: Clock
-) -> dict[ChannelKind, Channel]:
-    """Return the channels. Raises SettingsError if a secret is missing."""
-    missing = sorted(file.secret_names() - secrets.keys())
+def _problem(error: Exception) -> str:
+    """Say what is wrong and where, without the line itself: somebody may have written a password there."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"line {error.problem_mark.line + 1}: no YAML"
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+
+
+def require_secrets(file: ChannelsFile, known: Container[str]) -> None:
+    """Raise SettingsError if a secret that the file names is not set."""
+    missing = sorted(name for name in file.secret_names() if name not in known)
     if missing:
         raise SettingsError(
             f"the secret '{missing[0]}' of notify.yaml is not set; run: minwang notify secret {missing[0]}"
         )
+
+
+def open_channels(
+    file: ChannelsFile, secrets: Mapping[str, str], http: aiohttp.ClientSession, clock: Clock
+) -> dict[ChannelKind, Channel]:
+    """Return the channels. Raises SettingsError if a secret is missing."""
+    require_secrets(file, secrets)
     return {kind: _open(template, secrets, http, clock) for kind, template in file.channels.items()}
 
 

@@ -52,11 +52,15 @@ Texts = Mapping[tuple[MessageKind, Language], str]
 @lru_cache(maxsize=4)
 def load(path: Path = SHIPPED) -> Texts:
     """Return the texts of a file. Raises SettingsError if one is missing or uses a field that must not leave."""
-    given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
+        raise SettingsError(f"{path}: the texts cannot be read ({type(e).__name__}); mend the file") from e
     found = {}
     for kind in MessageKind:
         for language in Language:
-            text = (given.get(kind.value) or {}).get(language.value) if isinstance(given, dict) else None
+            of_kind = given.get(kind.value) if isinstance(given, dict) else None
+            text = of_kind.get(language.value) if isinstance(of_kind, dict) else None
             if not isinstance(text, str) or not text.strip():
                 raise SettingsError(f"{path}: the text of {kind.value} in {language.value} is missing; write one")
             _check_fields(path, kind, text)

@@ -30,7 +30,7 @@ def notify() -> None:
 @click.pass_context
 def check(ctx: click.Context) -> None:
     """Check notify.yaml, its secrets and the texts; sends nothing."""
-    from core.notify import channel_secrets, texts
+    from core.notify import channel_secrets, configuration, texts
     from station.roles import notifications
 
     async def work(database: Database, settings: Settings) -> list[str]:
@@ -38,9 +38,7 @@ def check(ctx: click.Context) -> None:
         await asyncio.to_thread(texts.load, settings.notify.texts or texts.SHIPPED)
         async with database.reading() as session:
             known = await channel_secrets.read(session, await notifications.vault(settings, database))
-        missing = sorted(described.secret_names() - known.keys())
-        if missing:
-            raise UsageError(f"the secret '{missing[0]}' is not set; run: minwang notify secret {missing[0]}")
+        configuration.require_secrets(described, known)
         return [kind.value for kind in described.channels]
 
     names = with_database(ctx, work)

@@ -9,10 +9,11 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cases.alerts import notices
 from core.accounts.permissions import Role
 from core.accounts.tables import User
 from core.errors import SettingsError
-from core.notify import configuration, figures, outbox
+from core.notify import channel_secrets, configuration, figures, outbox, texts
 from core.notify.vocabulary import ChannelKind, DeliveryState
 from web.doctor.check_remedies import CheckRemedy as R
 from web.doctor.check_values import CheckValue as V
@@ -29,20 +30,26 @@ async def messages(station: CheckedStation) -> Sequence[CheckResult]:
     if not await asyncio.to_thread(path.exists):
         return [warning(V.NO_CHANNEL(), R.DESCRIBE_CHANNELS(path=str(path)))]
     try:
-        await asyncio.to_thread(configuration.load, path)
+        described = await asyncio.to_thread(configuration.load, path)
+        await asyncio.to_thread(texts.load, station.settings.notify.texts or texts.SHIPPED)
+        if station.database is None:
+            return [unknown(V.NEEDS_DATABASE(), R.SEE_DATABASE())]
+        async with station.database.reading() as session:
+            configuration.require_secrets(described, await channel_secrets.names(session))
+            alerted = [kind for kind in notices.ESCALATION if kind in described.channels]
+            return [*await _unreachable(session, station, alerted), await _last_day(session, station)]
     except SettingsError as e:
         return [failed(V.CHANNELS_WRONG(reason=str(e)), R.MEND_CHANNELS())]
-    if station.database is None:
-        return [unknown(V.NEEDS_DATABASE(), R.SEE_DATABASE())]
-    async with station.database.reading() as session:
-        return [*await _unreachable(session, station), await _last_day(session, station)]
 
 
-async def _unreachable(session: AsyncSession, station: CheckedStation) -> Sequence[CheckResult]:
+async def _unreachable(
+    session: AsyncSession, station: CheckedStation, channels: Sequence[ChannelKind]
+) -> Sequence[CheckResult]:
+    """Name the patrol officers whom no alert reaches over the channels that the station has for alerts."""
     enabled = select(User.name).where(User.role == Role.PATROL_OFFICER, User.disabled.is_(False))
     officers, now = set(await session.scalars(enabled)), station.clock.now()
     reached: set[str] = set()
-    for channel in ChannelKind:
+    for channel in channels:
         reached |= {c.account for c in await outbox.contacts_of(session, sorted(officers), channel, now)}
     missing = sorted(officers - reached)
     if not missing:

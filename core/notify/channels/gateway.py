@@ -104,9 +104,9 @@ class HttpGateway:
             headers=headers, json=body if t.body_as is BodyKind.JSON and t.method == "POST" else None,
             data={k: str(v) for k, v in body.items()} if t.body_as is BodyKind.FORM else None,
         )  # fmt: skip
-        return self._judge(answer)
+        return self._judge(answer, message)
 
-    def _judge(self, answer: http_answer.Answer) -> Receipt:
+    def _judge(self, answer: http_answer.Answer, message: Outgoing) -> Receipt:
         rule = self._template.accepted
         http_answer.check_status(answer)
         if not rule.field:
@@ -115,6 +115,8 @@ class HttpGateway:
         if value in rule.values:
             return Receipt(reference=http_answer.field(answer.json, rule.reference)[:120] if rule.reference else "")
         error = ChannelRefused if value in rule.refused else ChannelUnavailable
+        for hidden in (message.text, message.address, *self._secrets.values()):  # a gateway may repeat the request
+            value = value.replace(hidden, "…") if hidden else value
         raise error(f"the gateway answered {rule.field} = {value[:60]!r}")
 
     def _fill(self, text: str, values: Mapping[str, str], *, encode: bool = False) -> str:

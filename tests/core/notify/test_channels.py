@@ -18,7 +18,7 @@ import pytest
 from core.clock import ManualClock
 from core.errors import SettingsError
 from core.notify import configuration
-from core.notify.channels.base import AnswerLost, Channel, ChannelRefused, ChannelUnavailable, Outgoing
+from core.notify.channels.base import AnswerLost, Channel, ChannelError, ChannelRefused, ChannelUnavailable, Outgoing
 from core.notify.channels.webhook import signature
 from core.notify.configuration import ChannelsFile
 from core.notify.vocabulary import ChannelKind
@@ -91,6 +91,16 @@ async def test_what_an_answer_means(
     with pytest.raises(error) as caught:
         await opened(sms(gateways), "sms", http, sms="t0ken").send(ALERT)
     assert ALERT.address not in str(caught.value) and "t0ken" not in str(caught.value)
+
+
+async def test_an_answer_that_repeats_the_request_is_not_told(
+    gateways: HttpGateways, http: aiohttp.ClientSession
+) -> None:
+    gateways.behave = [f"t0ken may not write to {ALERT.address}"]
+    with pytest.raises(ChannelError) as told:
+        await opened(sms(gateways), "sms", http, sms="t0ken").send(ALERT)
+    assert "may not write to" in str(told.value)
+    assert "t0ken" not in str(told.value) and ALERT.address not in str(told.value)
 
 
 async def test_a_gateway_that_is_not_there(http: aiohttp.ClientSession) -> None:

@@ -49,6 +49,40 @@ async def test_a_file_that_cannot_be_used(station: CheckedStation, wrong: Path) 
     assert await codes(station) == [(CheckState.FAILED, CheckValue.CHANNELS_WRONG)]
 
 
+@pytest.fixture
+def secret_needed(tmp_path: Path) -> Path:
+    (tmp_path / "secret.yaml").write_text(DESCRIBED.replace("'{text}'", "'{secret:sms}'"))
+    return tmp_path / "secret.yaml"
+
+
+@pytest.fixture
+def no_yaml(tmp_path: Path) -> Path:
+    (tmp_path / "broken.yaml").write_text("channels: {sms: {url: 'https://x?key=s3cret', [}")
+    return tmp_path / "broken.yaml"
+
+
+async def test_what_keeps_the_controller_from_sending_is_told(
+    station: CheckedStation, secret_needed: Path, no_yaml: Path, tmp_path: Path
+) -> None:
+    station.settings.notify.texts = tmp_path / "no_texts.yaml"
+    assert await codes(station) == [(CheckState.FAILED, CheckValue.CHANNELS_WRONG)]
+    station.settings.notify.texts, station.settings.notify.channels = None, secret_needed
+    assert await codes(station) == [(CheckState.FAILED, CheckValue.CHANNELS_WRONG)]
+    station.settings.notify.channels = no_yaml
+    (result,) = await messages(station)
+    assert result.state is CheckState.FAILED and "s3cret" not in str(result.found.parameters)
+
+
+async def test_a_contact_on_a_channel_without_alerts_is_none(
+    station: CheckedStation, database: Database, clock: ManualClock
+) -> None:
+    await Accounts(database, clock).create("near", "a long password", Role.PATROL_OFFICER, actor="t")
+    async with database.session() as session:
+        await contacts.change(session, clock.now(), "near", "near", ChannelKind.EMAIL, "near@b.example")
+        await contacts.change(session, clock.now(), "near", "near", ChannelKind.VOICE, "13800000000")  # not described
+    assert (await messages(station))[0].found.code is CheckValue.OFFICERS_UNREACHABLE
+
+
 async def test_officers_without_contact_and_failed_messages(
     station: CheckedStation, database: Database, clock: ManualClock
 ) -> None:
