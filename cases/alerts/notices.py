@@ -38,13 +38,14 @@ async def dispatched(session: AsyncSession, now: datetime, alert: Alert) -> int:
     """Queue the messages of a dispatched alert; returns their number."""
     message = await _message(session, alert, "dispatched", MessageKind.ALERT)
     officers = await _patrol_officers(session, alert.village)
-    sent, told = [], set[str]()
+    sent, told = 0, set[str]()
     for channel, after in ESCALATION.items():
         there = await outbox.contacts_of(session, officers, channel, now)
-        sent += [await outbox.put(session, now, message, c, now + after if c.account in told else now) for c in there]
+        for contact in there:
+            due_at = now + after if contact.account in told else now
+            sent += await outbox.put(session, now, message, contact, due_at)
         told |= {c.account for c in there}
-    sent.append(await outbox.send_to_accounts(session, now, message, [outbox.SYSTEMS], ChannelKind.WEBHOOK))
-    return sum(sent)
+    return sent + await outbox.send_to_accounts(session, now, message, [outbox.SYSTEMS], ChannelKind.WEBHOOK)
 
 
 async def taken(session: AsyncSession, alert: Alert) -> None:
