@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 
 import { setLanguage } from "@/shared/i18n";
 
-import { acceptanceTold, FACT_GROUPS, fieldWord, findingDetail, legalClass, marksOf, valueWord } from "./words";
+import { acceptanceTold, checkDetail, FACT_GROUPS, fieldWord, findingDetail, legalClass, marksOf, valueWord } from "./words";
 
 beforeAll(() => setLanguage("zh-CN"));
 
@@ -11,6 +11,12 @@ describe("words of a camera's file", () => {
     for (const field of Object.values(FACT_GROUPS).flat()) expect(fieldWord(field), field).not.toBe(field);
     expect(fieldWord("device.serial")).toBe("序列号");
     expect(legalClass("7.1")).toContain("第七条");
+  });
+
+  it("tells faults and failures of a check without English", () => {
+    expect(checkDetail("black, gaps")).toBe("黑屏、录像缺失");
+    expect(checkDetail("no ONVIF answer: connection refused: nothing listens on that port")).toBe("摄像机没有 ONVIF 应答");
+    expect(checkDetail()).toBe("");
   });
 
   it("shows no JSON", () => {

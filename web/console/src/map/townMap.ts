@@ -17,7 +17,6 @@ import VectorSource from "ol/source/Vector";
 import View from "ol/View";
 
 import type { CameraState } from "@/api/schema";
-import { t } from "@/shared/i18n";
 
 import type { MapColours } from "./colours";
 import { coneOf, type Place, placeAt, seenFrom } from "./ground";
@@ -81,7 +80,7 @@ export class TownMap {
     this.surroundings = new Surroundings(() => this.styles);
     const markLayer = new VectorLayer({ source: this.marks, style: (f) => this.markStyle(f) });
     this.map = new OlMap({
-      target, view: this.view, pixelRatio: Math.min(window.devicePixelRatio, 2), controls: usualControls({ rotate: false, zoom: false, attributionOptions: { tipLabel: t("map.sources") } }).extend([new ScaleLine()]),
+      target, view: this.view, pixelRatio: Math.min(window.devicePixelRatio, 2), controls: usualControls({ rotate: false, zoom: false, attributionOptions: { collapsible: false } }).extend([new ScaleLine()]),
       layers: [...this.surroundings.layers, this.coverageLayer, this.coneLayer, this.drawnLayer, markLayer, this.cameraLayer],
     });
     this.map.on("singleclick", (event) => this.onClick(event));
