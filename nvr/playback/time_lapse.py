@@ -65,10 +65,11 @@ class TimeLapse:
         found = [last] if last is not None else []
         for gop in gops:
             joined = bool(found) and gop.start_us <= found[-1].until_us + JOINT_US
-            if self._start <= gop.start_us < self._end and gop.start_us >= self._next_us:
+            # The GOP in which the range begins is shown from there on: its footage is no gap.
+            if gop.start_us < self._end and max(gop.start_us, self._start) >= self._next_us:
                 if joined:
                     found[-1].until_us = gop.start_us
-                self._next_us = gop.start_us + self._step
+                self._next_us = max(gop.start_us, self._start) + self._step
                 found.append(_Picture(gop, gop.end_us))
             elif joined:
                 found[-1].until_us = max(found[-1].until_us, gop.end_us)
@@ -96,7 +97,8 @@ class TimeLapse:
                 self.codecs = self.codecs or fmp4.codec_string(init)
                 yield init
             self._number += 1
-            time = (gop.start_us - self._start) * MEDIA_CLOCK // (self._speed * SECOND)
-            lasts = max(SHORTEST, (shown.until_us - gop.start_us) * MEDIA_CLOCK // (self._speed * SECOND))
+            begin = max(gop.start_us, self._start)
+            time = (begin - self._start) * MEDIA_CLOCK // (self._speed * SECOND)
+            lasts = max(SHORTEST, (shown.until_us - begin) * MEDIA_CLOCK // (self._speed * SECOND))
             self.shown_until_us = shown.until_us
             yield fmp4.moof(self._number, time, [lasts], [len(picture)], True) + picture

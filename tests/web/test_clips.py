@@ -271,6 +271,16 @@ async def test_a_picture_of_a_time_lapse_lasts_until_the_next_over_stretches(
     assert ends[-1] == pytest.approx(40 / 60 * 90_000, abs=2)
 
 
+async def test_a_time_lapse_begins_in_the_middle_of_a_gop(sign_in: SignIn, footage: Footage) -> None:
+    """What is recorded at the begin of the range is shown from there on, not as a gap up to the next keyframe."""
+    client = await sign_in(Role.INVESTIGATOR)
+    await state_purpose(client)
+    status, _, body = await lapse(client, footage.start + SECOND // 2, 40, speed="60")
+    with av.open(io.BytesIO(body)) as container:
+        first = next(p for p in container.demux(video=0) if p.pts is not None and p.size)
+    assert status == 200 and first.pts == 0
+
+
 async def test_a_time_lapse_leaves_a_closing_row(
     sign_in: SignIn, database: Database, footage: Footage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

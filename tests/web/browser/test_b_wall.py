@@ -203,16 +203,16 @@ def test_favourites_and_views_stand_on_top_of_the_tree(browser: Browser, town: s
     page.keyboard.press("Escape")
     tree = page.locator("[data-test=tree]")
     expect(tree.locator("[data-view]", has_text="村口")).to_contain_text("1+5")
-    tree.locator("[data-camera=wj-03]").click(button="right")
+    tree.locator("[data-camera=blw-01]").click(button="right")
     page.click("[data-test=tree-favourite]")
     expect(tree.locator("[data-group=favourites]")).to_contain_text("1")
     other = open_wall(browser, town, query="?layout=4&cells=")
     rows = other.locator("[data-test=tree]")
-    expect(rows.locator("[data-camera=wj-03]")).to_have_count(2)  # above, and in its village
+    expect(rows.locator("[data-camera=blw-01]")).to_have_count(2)  # above, and in its village
     rows.locator("[data-view]", has_text="村口").click()
     expect(other.locator("[data-cell]")).to_have_count(6)
     assert [cell(other, 1), cell(other, 2)] == ["wj-01", "xd-01"]
-    rows.locator("[data-camera=wj-03]").first.focus()
+    rows.locator("[data-camera=blw-01]").first.focus()
     other.keyboard.press("*")
     expect(rows.locator("[data-group=favourites]")).to_have_count(0)
     assert page.problems == other.problems == []  # type: ignore[attr-defined]
