@@ -232,7 +232,7 @@ async def test_a_loop_ends_although_a_library_swallows_its_cancellation() -> Non
         while True:
             turns += 1
             with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(60)
+                await asyncio.Event().wait()
             tasks.raise_if_cancelled()
 
     task = tasks.spawn(swallow())

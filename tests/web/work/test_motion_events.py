@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from aiohttp import ClientWebSocketResponse
+from aiohttp import ClientWebSocketResponse, WSMsgType
 from sqlalchemy import func, select
 
 from core import events
@@ -18,6 +18,15 @@ from web.work.event_feed import MAX_CHOICES, EventFeed, MotionChoice, feed_event
 
 CAMERAS, VILLAGES = 2252, 22
 MAX_IDLE_BYTES = 50_000
+
+
+async def _choose(socket: ClientWebSocketResponse, cameras: list[str]) -> None:
+    """Name the cameras whose motion is wanted; returns when the station has read it: it answers the ping behind it."""
+    await socket.send_json({"motion": cameras})
+    await socket.ping()
+    async with asyncio.timeout(30):
+        while (await socket.receive()).type is not WSMsgType.PONG:
+            pass
 
 
 async def _until(socket: ClientWebSocketResponse, kind: str) -> list[str]:
@@ -50,9 +59,8 @@ async def test_an_idle_page_of_2252_cameras_receives_less_than_50_kb_a_minute(
     sign_in: SignIn, database: Database
 ) -> None:
     officer = await sign_in(Role.VIDEO_OFFICER)
-    async with officer.ws_connect("/api/events") as idle, officer.ws_connect("/api/events") as wall:
-        await wall.send_json({"motion": ["wj-01", "cam-0002"]})
-        await asyncio.sleep(0.2)
+    async with officer.ws_connect("/api/events") as idle, officer.ws_connect("/api/events", autoping=False) as wall:
+        await _choose(wall, ["wj-01", "cam-0002"])
         await _a_minute_of_the_town(database)
         quiet, shown = await asyncio.gather(_until(idle, "patrol.finished"), _until(wall, "patrol.finished"))
     received = sum(len(text.encode()) for text in quiet)
@@ -67,9 +75,8 @@ async def test_an_idle_page_of_2252_cameras_receives_less_than_50_kb_a_minute(
 
 async def test_an_officer_of_one_village_gets_no_motion_of_others(sign_in: SignIn, database: Database) -> None:
     officer = await sign_in(Role.VIDEO_OFFICER, ["wangjia"])
-    async with officer.ws_connect("/api/events") as wall:
-        await wall.send_json({"motion": ["wj-01", "cam-0002"]})
-        await asyncio.sleep(0.2)
+    async with officer.ws_connect("/api/events", autoping=False) as wall:
+        await _choose(wall, ["wj-01", "cam-0002"])
         now = SystemClock().now()
         async with database.session() as session:
             for village, camera in (("v1", "cam-0002"), ("wangjia", "wj-01")):
