@@ -117,7 +117,7 @@ async def test_acceptance_needs_complete_checks(crowd: VirtualCameras, sign_in: 
     body = {"places": PLACES, "masks": "none_needed", "legal_class": "7.1", "responsible": "王村长"}
     view = await post(officer, "/api/cameras/wj-01/acceptance", body)
     assert view["missing"] == ["field_of_view", "sign_photo"]
-    await post(officer, "/api/cameras/wj-01/acceptance", {"places": ["moon"]}, 400)
+    await post(officer, "/api/cameras/wj-01/acceptance", {"places": ["moon"]}, 422)
     await post(officer, "/api/cameras/wj-01/acceptance", {"legal_class": "8"}, 400)
     async with database.reading() as session:
         camera = await session.get_one(Camera, "wj-01")

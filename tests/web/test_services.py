@@ -21,7 +21,7 @@ class Pool:
         self.go = asyncio.Event()
         self.go.set()
 
-    async def run(self, _function: object, frame: Keyframe, _width: int) -> bytes:
+    async def run(self, _function: object, frame: Keyframe, _width: int, _masks: object) -> bytes:
         self.asked += 1
         await self.go.wait()
         if self.fails is not None:
