@@ -110,7 +110,10 @@ def test_a_review_hides_the_machine_verdict(browser: Browser, town: str) -> None
         if told.count() and "已通知" in told.inner_text():
             break
         page.locator("[data-test=seen-dialog] .el-dialog__footer button").first.click()
+        expect(page.locator("[data-test=seen-dialog]")).to_have_count(0)
         expect(refusal).to_have_count(0)
+        shown = page.inner_text("[data-test=review-at]")
         page.keyboard.press("1")
+        expect(page.locator("[data-test=review-at]")).not_to_have_text(shown)
     assert "已通知" in told.inner_text()
     assert page.problems == []  # type: ignore[attr-defined]

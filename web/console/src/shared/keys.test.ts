@@ -36,6 +36,9 @@ describe("shortcuts", () => {
     dialog.getClientRects = () => [new DOMRect()] as unknown as DOMRectList;
     press("j");
     expect(run).toHaveBeenCalledTimes(1);
+    dialog.classList.add("dialog-fade-leave-active"); // closed, and fading away: a key pressed now is meant for the page
+    press("j");
+    expect(run).toHaveBeenCalledTimes(2);
   });
 
   it("are named with their modifiers", () => {

@@ -33,9 +33,10 @@ export function nameOf(event: KeyboardEvent): string {
   return `${event.ctrlKey || event.metaKey ? "ctrl+" : ""}${event.altKey ? "alt+" : ""}${shifted ? "shift+" : ""}${name}`;
 }
 
-/** Whether a dialog is in front of the page. Closed ones stay in the document, without a box. */
+/** Whether a dialog is in front of the page. Closed ones stay in the document, without a box; one that fades away is closed. */
 function dialogIsOpen(): boolean {
-  return [...document.querySelectorAll(".el-overlay-dialog, [aria-modal=true]")].some((dialog) => dialog.getClientRects().length > 0);
+  const dialogs = [...document.querySelectorAll(".el-overlay-dialog, [aria-modal=true]")];
+  return dialogs.some((dialog) => dialog.getClientRects().length > 0 && !dialog.closest("[class*=-leave-active]"));
 }
 
 /** Run the shortcut of a pressed key, unless something else has a better claim to it. */
