@@ -31,7 +31,7 @@ from nvr.edge.keyframe_probe import KeyframeProbe
 from nvr.playback.decode_pool import DecodePool
 from tests.health import simulated_views, synthetic_faults
 from tests.health.simulated_views import Guests, Place, Weather
-from tests.web.conftest import HEADERS, SignIn
+from tests.web.conftest import HEADERS, Client, SignIn
 
 # What is put into a camera → the families that may name it. Lost colour is missing: it takes days to be noticed
 # (covered by bench and judge).
@@ -197,10 +197,7 @@ async def _mend(database: Database, virtual: dict[str, Mount]) -> None:
         await session.execute(update(Camera).values(clock_offset=0.1, refused_at=None))
 
 
-async def _shown(officer: object, found: dict[str, set[str]]) -> None:
-    from tests.web.conftest import Client
-
-    assert isinstance(officer, Client)
+async def _shown(officer: Client, found: dict[str, set[str]]) -> None:
     await officer.post("/api/session/purpose", json={"purpose": "patrol"}, headers=HEADERS)
     told = await (await officer.get("/api/patrol?limit=500")).json()
     rows = {(NAMES[f["camera"]], f["family"]): f for f in told["faults"] if f["camera"] in NAMES}

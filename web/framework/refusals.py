@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 from typing import Unpack
@@ -67,8 +68,10 @@ class Refused(Exception):
 def error(status: int, code: ErrorCode, sentence: str, **parameters: Unpack[ErrorParameters]) -> web.Response:
     """Return a JSON error response (`ErrorReply`)."""
     reply = ErrorReply(code=code, params=parameters, message=sentence)
+    # aiohttp keeps bytes of a header that are no UTF-8 as surrogates, which no JSON text can contain.
+    text = json.dumps(reply.model_dump(), ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
     return web.Response(
-        text=reply.model_dump_json(),
+        body=text,
         status=status,
         content_type="application/json",
         headers={"Cache-Control": "no-store"},
