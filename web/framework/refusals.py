@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
 from sqlalchemy.exc import DataError, IntegrityError
 
 from core.accounts.sessions import SessionEnd
@@ -69,7 +70,7 @@ def error(status: int, code: ErrorCode, sentence: str, **parameters: Unpack[Erro
     """Return a JSON error response (`ErrorReply`)."""
     reply = ErrorReply(code=code, params=parameters, message=sentence)
     # aiohttp keeps bytes of a header that are no UTF-8 as surrogates, which no JSON text can contain.
-    text = json.dumps(reply.model_dump(), ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
+    text = json.dumps(reply.model_dump(), ensure_ascii=False, default=to_jsonable_python).encode("utf-8", "backslashreplace")
     return web.Response(
         body=text,
         status=status,
