@@ -27,6 +27,7 @@ from sqlalchemy import (
     Dialect,
     MetaData,
     String,
+    Update,
     event,
     types,
 )
@@ -195,8 +196,8 @@ class Database:
         await self.engine.dispose()
 
 
-async def deleted_rows(session: AsyncSession, statement: Delete) -> int:
-    """Delete rows and return how many there were."""
+async def changed_rows(session: AsyncSession, statement: Delete | Update) -> int:
+    """Delete or update rows and return how many there were."""
     done = await session.execute(statement)
     assert isinstance(done, CursorResult)  # as of every statement that is not a query
     return done.rowcount

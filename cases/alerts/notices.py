@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Village
 from cases.tables import Alert
+from core.accounts import enabled
 from core.accounts.permissions import Role
-from core.accounts.tables import User
 from core.clock import from_microseconds
 from core.notify import outbox
 from core.notify.outbox import Message
@@ -72,5 +71,5 @@ async def _message(session: AsyncSession, alert: Alert, what: str, kind: Message
 
 async def _patrol_officers(session: AsyncSession, village: str) -> list[str]:
     """Return the enabled accounts of patrol officers whose scope includes a village."""
-    query = select(User).where(User.role == Role.PATROL_OFFICER, User.disabled.is_(False)).order_by(User.name)
-    return [u.name for u in await session.scalars(query) if u.villages is None or village in u.villages]
+    officers = await enabled.with_role(session, Role.PATROL_OFFICER)
+    return [u.name for u in officers if u.villages is None or village in u.villages]

@@ -19,7 +19,7 @@ from core.accounts.tables import SignIn, User
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import Clock
-from core.database import Database, deleted_rows
+from core.database import Database, changed_rows
 from core.error_codes import ErrorCode
 from core.errors import ForbiddenError
 
@@ -160,7 +160,7 @@ class AccountSessions:
             mine &= SignIn.token_hash.startswith(session_id, autoescape=True)
         async with self._database.session() as session:
             await require_open_session(session, requested_by)
-            ended = await deleted_rows(session, delete(SignIn).where(mine))
+            ended = await changed_rows(session, delete(SignIn).where(mine))
             if ended:
                 await audit_trail.record(
                     session, self._clock.now(), actor, AuditAction.SESSION_END, user.name, reason=reason, sessions=ended
@@ -172,7 +172,7 @@ class AccountSessions:
         now = self._clock.now()
         gone = SignIn.created_at < now - self._longest - ENDED_SESSION_RETENTION
         async with self._database.session() as session:
-            return await deleted_rows(session, delete(SignIn).where(gone))
+            return await changed_rows(session, delete(SignIn).where(gone))
 
     async def set_purpose(self, token: str, purpose: str, actor: str) -> None:
         """Set the purpose of a session. Raises ForbiddenError if the session has ended."""

@@ -24,7 +24,7 @@ from core.accounts.tables import SignIn, User
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import Clock
-from core.database import Base, Database, deleted_rows
+from core.database import Base, Database, changed_rows
 from core.database_kind import DatabaseKind
 from core.error_codes import ErrorCode
 from core.errors import ForbiddenError, TooManyError
@@ -184,7 +184,7 @@ class SignInService:
             SignInSource.tried_at < now - DEVICE_RETENTION
         )
         async with self._database.session() as session:
-            expired = await deleted_rows(session, delete(SignInSource).where(old))
+            expired = await changed_rows(session, delete(SignInSource).where(old))
             await _delete_excess_rows(session)
             return expired
 

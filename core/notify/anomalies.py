@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.accounts import enabled
 from core.accounts.permissions import Role
-from core.accounts.tables import User
 from core.clock import Clock
 from core.database import Database
 from core.notify import contacts, outbox
@@ -108,9 +107,7 @@ class ContactWatch:
         return found
 
     async def _tell(self, session: AsyncSession, now: datetime, anomaly: Anomaly) -> None:
-        auditors = list(
-            await session.scalars(select(User.name).where(User.role == Role.AUDITOR, User.disabled.is_(False)))
-        )
+        auditors = [u.name for u in await enabled.with_role(session, Role.AUDITOR)]
         content = Content(number=f"K{anomaly.changes[-1]}", at=now, page="/admin/audit")
         message = Message(anomaly.fact, "contacts", MessageKind.CONTACT_ANOMALY, outbox.URGENT, content)
         for channel in PERSONS_CHANNELS:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.accounts.tables import User
@@ -102,8 +102,8 @@ async def _current(session: AsyncSession, account: str, channel: ChannelKind) ->
 
 async def of_account(session: AsyncSession, account: str, now: datetime) -> list[Contact]:
     """Return the addresses of a person that are in use, oldest first."""
-    used = or_(Contact.until.is_(None), Contact.until > now)
-    return list(await session.scalars(select(Contact).where(Contact.account == account, used).order_by(Contact.id)))
+    query = select(Contact).where(Contact.account == account, outbox.in_use(now))
+    return list(await session.scalars(query.order_by(Contact.id)))
 
 
 async def changed_between(session: AsyncSession, start: datetime, end: datetime) -> list[Contact]:

@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import ValidationError
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.accounts.tables import User
 from core.clock import Clock
-from core.database import Database
+from core.database import Database, changed_rows
 from core.notify import outbox, texts
 from core.notify.channels.base import AnswerLost, Channel, ChannelError, ChannelRefused, Outgoing, Receipt
 from core.notify.configuration import ChannelLimits
@@ -79,13 +79,12 @@ class Dispatcher:
     async def requeue_interrupted(self) -> int:
         """Queue again what an ended process was handing over; returns the number."""
         async with self._database.session() as session:
-            done = await session.execute(
+            return await changed_rows(
+                session,
                 update(Delivery)
                 .where(Delivery.state == DeliveryState.SENDING)
-                .values(state=DeliveryState.QUEUED, unanswered=Delivery.unanswered + 1)
+                .values(state=DeliveryState.QUEUED, unanswered=Delivery.unanswered + 1),
             )
-            assert isinstance(done, CursorResult)
-            return done.rowcount
 
     async def send_next(self, kind: ChannelKind) -> bool:
         """Hand over one message of a channel; returns whether there was one that is due."""

@@ -9,11 +9,10 @@ from datetime import datetime, time, timedelta, tzinfo
 from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import Clock
-from core.database import Database
+from core.database import Database, changed_rows
 from core.database_kind import DatabaseKind
 from core.notify.tables import Contact, Delivery
 from core.notify.texts import Content
@@ -22,7 +21,7 @@ from core.notify.vocabulary import ChannelKind, DeliveryState, MessageKind
 GIVE_UP_AFTER = timedelta(hours=24)  # a message that no attempt brought away by then has failed
 KEPT_FOR = timedelta(days=365)  # rows that are over are deleted then; the audit trail and the alerts stay
 MAX_CLOCK_STEP = timedelta(minutes=1)  # a row from further ahead was written before the clock was set back
-OVER = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.FAILED, DeliveryState.CANCELLED)
+WAITING = (DeliveryState.QUEUED, DeliveryState.SENDING)  # every other state is an end
 URGENT = 1  # severity whose retries never wait long, and that no quiet hour delays
 SYSTEMS = "*"  # receives on behalf of other systems (webhook); no account can have this name
 FIRST_RETRY, LONGEST_RETRY, LONGEST_URGENT_RETRY = timedelta(seconds=2), timedelta(minutes=10), timedelta(seconds=30)
@@ -65,6 +64,11 @@ class QuietHours:
         return self.begin <= at < self.end if self.begin <= self.end else at >= self.begin or at < self.end
 
 
+def in_use(now: datetime) -> ColumnElement[bool]:
+    """Condition: a contact is used. `since` is not compared: it lies ahead only if the clock was set back."""
+    return or_(Contact.until.is_(None), Contact.until > now)
+
+
 async def contacts_of(
     session: AsyncSession, accounts: Sequence[str], channel: ChannelKind, now: datetime
 ) -> list[Contact]:
@@ -72,11 +76,10 @@ async def contacts_of(
 
     Each once: after two changes within that time, the newest may be the oldest again.
     """
-    # `since` is not compared: it lies ahead only if the clock was set back, and the address must not be lost by that.
     query = select(Contact).where(
         Contact.account.in_(accounts),
         Contact.channel == channel,
-        or_(Contact.until.is_(None), Contact.until > now),
+        in_use(now),
     )
     found = await session.scalars(query.order_by(Contact.account, Contact.id))
     return list({(c.account, c.address): c for c in found}.values())
@@ -122,13 +125,12 @@ async def cancel(session: AsyncSession, subject: str) -> int:
 
     A message that is being handed over may still arrive (its row then says sent), but it is not tried again.
     """
-    done = await session.execute(
+    return await changed_rows(
+        session,
         update(Delivery)
-        .where(Delivery.subject == subject, Delivery.state.in_((DeliveryState.QUEUED, DeliveryState.SENDING)))
-        .values(state=DeliveryState.CANCELLED)
+        .where(Delivery.subject == subject, Delivery.state.in_(WAITING))
+        .values(state=DeliveryState.CANCELLED),
     )
-    assert isinstance(done, CursorResult)
-    return done.rowcount
 
 
 async def receivers(session: AsyncSession, subject: str) -> list[Contact]:
@@ -150,11 +152,8 @@ def is_due(now: datetime) -> ColumnElement[bool]:
 async def purge(database: Database, clock: Clock) -> int:
     """Delete the messages that are over and older than KEPT_FOR; returns their number."""
     async with database.session() as session:
-        done = await session.execute(
-            delete(Delivery).where(Delivery.created_at < clock.now() - KEPT_FOR, Delivery.state.in_(OVER))
-        )
-        assert isinstance(done, CursorResult)
-        return done.rowcount
+        old = Delivery.created_at < clock.now() - KEPT_FOR
+        return await changed_rows(session, delete(Delivery).where(old, Delivery.state.not_in(WAITING)))
 
 
 def retry_delay(attempts: int, severity: int) -> timedelta:

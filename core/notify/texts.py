@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
-from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -49,7 +48,6 @@ class Letterhead:
 Texts = Mapping[tuple[MessageKind, Language], str]
 
 
-@lru_cache(maxsize=4)
 def load(path: Path = SHIPPED) -> Texts:
     """Return the texts of a file. Raises SettingsError if one is missing or uses a field that must not leave."""
     try:

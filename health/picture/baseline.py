@@ -15,6 +15,7 @@ from datetime import datetime, timedelta, tzinfo
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.database import changed_rows
 from health.faults import fault_log
 from health.faults.state_machine import LIVE_STATES
 from health.picture import measurement, view_pattern
@@ -186,7 +187,8 @@ async def learn(session: AsyncSession, fault: Fault, since: datetime) -> None:
 
 async def prune(session: AsyncSession, now: datetime, keep_days: float) -> int:
     """Delete the features of old inspections that no comparison needs, not the inspections; return their number."""
-    done = await session.execute(
+    return await changed_rows(
+        session,
         update(Inspection)
         .where(
             Inspection.features.is_not(None),
@@ -194,6 +196,5 @@ async def prune(session: AsyncSession, now: datetime, keep_days: float) -> int:
             Inspection.anchor.is_(False),
         )
         .values(features=None)
-        .execution_options(synchronize_session=False)
+        .execution_options(synchronize_session=False),
     )
-    return int(getattr(done, "rowcount", 0))

@@ -88,6 +88,7 @@ async def test_pictures_hide_what_the_masks_hide(
             async with client.get(path, params=query) as reply:
                 assert reply.status == 200
                 picture = cv2.imdecode(np.frombuffer(await reply.read(), np.uint8), cv2.IMREAD_COLOR)
+            assert picture is not None
             middle = picture.shape[1] // 2
             upper = picture[: picture.shape[0] * 3 // 4]  # above the lines of the watermark
             found.append((float(np.median(upper[:, : middle - 4])), float(np.median(upper[:, middle + 4 :]))))

@@ -79,7 +79,8 @@ async def test_a_view_has_no_more_cells_than_its_layout(sign_in: SignIn) -> None
         ("1+5", 7, 422),
         ("1+7", 8, 200),
     ):
-        view = {"name": "n", "layout": layout, "cells": [{}] * count}
+        cells: list[dict[str, str]] = [{}] * count
+        view = {"name": "n", "layout": layout, "cells": cells}
         assert (await submit(client, "/api/wall-views", view))[0] == status, view
     assert [v["layout"] for v in await get(client, "/api/wall-views")] == ["1+5", "1+7"]
 

@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.alerts import notices
+from core.accounts import enabled
 from core.accounts.permissions import Role
-from core.accounts.tables import User
 from core.errors import SettingsError
 from core.notify import channel_secrets, configuration, figures, outbox, texts
 from core.notify.vocabulary import ChannelKind, DeliveryState
@@ -21,7 +20,6 @@ from web.doctor.facts import CheckedStation, CheckResult, failed, ok, unknown, w
 
 PERIOD = timedelta(hours=24)
 NAMED = 5
-WAITING = (DeliveryState.QUEUED, DeliveryState.SENDING)
 
 
 async def messages(station: CheckedStation) -> Sequence[CheckResult]:
@@ -46,8 +44,7 @@ async def _unreachable(
     session: AsyncSession, station: CheckedStation, channels: Sequence[ChannelKind]
 ) -> Sequence[CheckResult]:
     """Name the patrol officers whom no alert reaches over the channels that the station has for alerts."""
-    enabled = select(User.name).where(User.role == Role.PATROL_OFFICER, User.disabled.is_(False))
-    officers, now = set(await session.scalars(enabled)), station.clock.now()
+    officers, now = {u.name for u in await enabled.with_role(session, Role.PATROL_OFFICER)}, station.clock.now()
     reached: set[str] = set()
     for channel in channels:
         reached |= {c.account for c in await outbox.contacts_of(session, sorted(officers), channel, now)}
@@ -67,4 +64,4 @@ async def _last_day(session: AsyncSession, station: CheckedStation) -> CheckResu
     if wrong:
         told = V.MESSAGES_FAILED(failed=sum(wrong.values()), messages=total, channels=", ".join(wrong))
         return warning(told, R.SEE_MESSAGES())
-    return ok(V.MESSAGES_SENT(messages=total, waiting=sum(f.states.get(s, 0) for f in found for s in WAITING)))
+    return ok(V.MESSAGES_SENT(messages=total, waiting=sum(f.states.get(s, 0) for f in found for s in outbox.WAITING)))

@@ -70,11 +70,12 @@ def error(status: int, code: ErrorCode, sentence: str, **parameters: Unpack[Erro
     """Return a JSON error response (`ErrorReply`)."""
     reply = ErrorReply(code=code, params=parameters, message=sentence)
     # aiohttp keeps bytes of a header that are no UTF-8 as surrogates, which no JSON text can contain.
-    text = json.dumps(reply.model_dump(), ensure_ascii=False, default=to_jsonable_python)
+    text = json.dumps(reply.model_dump(), ensure_ascii=False, separators=(",", ":"), default=to_jsonable_python)
     return web.Response(
         body=text.encode("utf-8", "backslashreplace"),
         status=status,
         content_type="application/json",
+        charset="utf-8",
         headers={"Cache-Control": "no-store"},
     )
 

@@ -46,5 +46,3 @@ class AnswerLost(ChannelError):
 class Channel(Protocol):
     async def send(self, message: Outgoing) -> Receipt:
         """Hand over one message. Raises ChannelRefused, ChannelUnavailable, AnswerLost; ends within its time limit."""
-
-    async def close(self) -> None: ...

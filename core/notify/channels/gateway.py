@@ -126,8 +126,6 @@ class HttpGateway:
 
         return NAME.sub(value, text)
 
-    async def close(self) -> None: ...
-
 
 def aliyun_signature(method: str, parameters: Mapping[str, str], secret: str) -> str:
     """Return the signature of the parameters as Aliyun's RPC interfaces define it."""

@@ -80,8 +80,6 @@ class Mail:
         finally:
             smtp.close()
 
-    async def close(self) -> None: ...
-
 
 def _refusal(code: int) -> ChannelRefused | ChannelUnavailable:
     error = ChannelRefused if code in PERMANENT else ChannelUnavailable

@@ -49,5 +49,3 @@ class Webhook:
         )  # fmt: skip
         http_answer.check_status(answer)
         return Receipt(delivered=True)
-
-    async def close(self) -> None: ...

@@ -77,5 +77,3 @@ class WeCom:
         self._token = token
         self._token_until = self._clock.monotonic() + max(0.0, (float(life) if life.isdigit() else 0.0) - MARGIN_S)
         return token
-
-    async def close(self) -> None: ...

@@ -45,8 +45,6 @@ class Failing:
             raise self.errors.pop(0)
         return Receipt("r")
 
-    async def close(self) -> None: ...
-
 
 def message(number: int = 1, kind: MessageKind = MessageKind.ALERT) -> Message:
     return Message(f"alert:{number}/dispatched", f"alert:{number}", kind, 1, Content(number=str(number), at=NOW))

@@ -49,8 +49,6 @@ class Scripted:
             raise answer
         return answer
 
-    async def close(self) -> None: ...
-
 
 def message(number: int = 1, severity: int = 1) -> Message:
     content = Content(number=str(number), village="王家村", at=NOW, page=f"/m/alerts/{number}")
