@@ -362,6 +362,7 @@ def test_live_view_in_chromium_over_own_tls(folder: Path, camera: int) -> None:
         page.fill("[name=name]", "video")
         page.fill("[name=password]", PASSWORD)
         page.click("button[type=submit]")
+        page.click("[data-test=nav-wall]")
         expect(page.locator("[data-camera=a]")).to_have_attribute("data-state", "ok", timeout=20_000)
         state_purpose(page)
         page.click("[data-camera=a]")
