@@ -312,6 +312,7 @@ class ErrorCode(StrEnum):
     ALERT_RECALL_TOO_LATE = "alert_recall_too_late", "seconds"
     ALERT_ANSWER_UNKNOWN = "alert_answer_unknown", "allowed"
     ALERT_ANSWER_REFUSED = "alert_answer_refused"
+    ALERT_CAMERA_NOT_OPEN = "alert_camera_not_open", "metres", "minutes"
     CAMERA_NOT_RECORDED = "camera_not_recorded", "camera"
 
 

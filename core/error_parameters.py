@@ -47,6 +47,7 @@ class ErrorParameters(TypedDict, total=False):
     limit: int  # how many are allowed
     limit_mb: int
     minimum: int
+    metres: int
     minutes: int
     name: str
     number: str  # of a case

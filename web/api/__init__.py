@@ -3,6 +3,7 @@
 from web.api import (
     acceptance,
     accounts,
+    alert_live,
     alerts,
     audit,
     bookmarks,
@@ -52,6 +53,7 @@ ROUTES: tuple[Route, ...] = tuple(
     for module in (
         acceptance,
         accounts,
+        alert_live,
         alerts,
         bookmarks,
         audit,

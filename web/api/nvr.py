@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
@@ -107,7 +107,7 @@ async def live_ticket(c: Context[None, TicketBody]) -> TicketReply:
 async def live_socket(c: Context) -> web.StreamResponse:
     """Live fragments of the ticket's stream."""
     ticket = c.services.tickets.redeem(c.path("ticket"), c.identity)
-    if ticket is None:
+    if ticket is None or ticket.alert:
         raise ForbiddenError(
             "this ticket is used, expired, or belongs to another person, session or purpose; request a new one",
             ErrorCode.TICKET_INVALID,
@@ -121,10 +121,24 @@ async def live_socket(c: Context) -> web.StreamResponse:
         raise NotFoundError("no recorder has this stream at the moment", ErrorCode.STREAM_NOT_RUNNING)
     who = c.identity
     with c.services.live_sockets.hold(c.session_key, who.user_id), c.services.attendance.socket(who.session):
-        return await _serve_live(c, ticket, camera.village, f"{recorder}/live/{stream}")
+        return await serve_live(c, ticket, camera.village, f"{recorder}/live/{stream}")
 
 
-async def _serve_live(c: AnyContext, ticket: MediaTicket, village: str, url: str) -> web.StreamResponse:
+async def _forever() -> None:
+    await asyncio.Event().wait()
+
+
+async def serve_live(
+    c: AnyContext,
+    ticket: MediaTicket,
+    village: str,
+    url: str,
+    until_over: Callable[[], Coroutine[None, None, None]] = _forever,
+) -> web.StreamResponse:
+    """Relay a recorder's stream to the ticket's holder, and write its audit row at the end.
+
+    `until_over` raises SessionLost when the viewing is over by itself.
+    """
     stream, messages = ticket.stream, _from_recorder(c, url)
     if ticket.transcode:
         messages = c.services.transcoders.get_or_start(stream, messages, c.identity.user_id).watch()
@@ -133,7 +147,7 @@ async def _serve_live(c: AnyContext, ticket: MediaTicket, village: str, url: str
     started = c.services.clock.monotonic()
     c.services.sockets.add(socket)
     try:
-        await _relay(socket, messages, SocketSession(c, StreamId(stream).camera))
+        await _relay(socket, messages, SocketSession(c, StreamId(stream).camera), until_over)
     finally:
         c.services.sockets.discard(socket)
         seconds = round(c.services.clock.monotonic() - started, 1)
@@ -144,7 +158,7 @@ async def _serve_live(c: AnyContext, ticket: MediaTicket, village: str, url: str
                 c.identity.name,
                 AuditAction.LIVE_CLOSE,
                 stream,
-                reason=ticket.purpose,
+                reason=ticket.reason or ticket.purpose,
                 village=village,
                 by_session=ticket.session,
                 seconds=seconds,
@@ -163,12 +177,21 @@ async def _from_recorder(c: AnyContext, url: str) -> AsyncIterator[str | bytes]:
                 yield message.data
 
 
-async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | bytes], viewer: SocketSession) -> None:
+async def _relay(
+    socket: web.WebSocketResponse,
+    messages: AsyncIterator[str | bytes],
+    viewer: SocketSession,
+    until_over: Callable[[], Coroutine[None, None, None]],
+) -> None:
     """Relay messages to the viewer until either side ends, or the viewer may no longer receive them."""
     try:
         attendance, session = viewer.context.services.attendance, viewer.context.identity.session
         await first_of(
-            _send_all(socket, messages), until_left(socket), viewer.watch(), attendance.wait_until_unattended(session)
+            _send_all(socket, messages),
+            until_left(socket),
+            viewer.watch(),
+            attendance.wait_until_unattended(session),
+            until_over(),
         )
     except SessionLost as e:
         await close(socket, e)

@@ -26,6 +26,7 @@ MAX_PINGS = 1000  # of one socket; programs that ping do so every few seconds an
 CLOSE_TIMEOUT_S = 2.0  # for the page's close frame
 # Close codes, of the range for applications (RFC 6455 7.4.2).
 CLOSE_SIGNED_OUT, CLOSE_NOT_ALLOWED, CLOSE_OTHER_PURPOSE, CLOSE_UNATTENDED = 4401, 4403, 4409, 4410
+CLOSE_SLICE_OVER = 4411  # a patrol officer's live picture, which goes on with a tap
 CLOSE_TRY_AGAIN = 1013  # Try Again Later, of the IANA registry
 
 

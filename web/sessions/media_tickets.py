@@ -26,6 +26,8 @@ class MediaTicket:
     stream: str  # <camera>/<kind>
     expires: float  # monotonic seconds
     transcode: bool = False
+    alert: int = 0  # the alert that opens this camera to a patrol officer; 0: the account may watch by itself
+    reason: str = ""  # for the audit row, where it is not the purpose
 
 
 class MediaTickets:
@@ -39,7 +41,7 @@ class MediaTickets:
         self._clock = clock
         self._open: dict[str, MediaTicket] = {}
 
-    def issue(self, who: Identity, stream: str, transcode: bool = False) -> str:
+    def issue(self, who: Identity, stream: str, transcode: bool = False, *, alert: int = 0, reason: str = "") -> str:
         """Return the key of a new ticket for `stream`."""
         now, user_id = self._clock.monotonic(), who.user_id
         self._open = {k: t for k, t in self._open.items() if t.expires > now}
@@ -49,7 +51,10 @@ class MediaTickets:
         while len(self._open) >= MAX_TICKETS:
             self._open.pop(next(iter(self._open)))
         key = secrets.token_urlsafe(24)
-        self._open[key] = MediaTicket(user_id, who.session, who.purpose, stream, now + TICKET_LIFETIME_S, transcode)
+        expires = now + TICKET_LIFETIME_S
+        self._open[key] = MediaTicket(
+            user_id, who.session, who.purpose, stream, expires, transcode, alert=alert, reason=reason
+        )
         return key
 
     def redeem(self, key: str, who: Identity) -> MediaTicket | None:

@@ -78,6 +78,7 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         "POST /api/alerts/{alert}/recall": [reason],
         "POST /api/bookmarks": [{"camera": camera, "at": NOW.isoformat(), "text": "t"}],
         "POST /api/live/ticket": [{"camera": camera}],
+        "POST /api/alerts/{alert}/live": [{"camera": camera}],
         "POST /api/onboarding/identify": [{"cameras": [camera]}, {"village": village}],
         "POST /api/onboarding/accept": [{"cameras": [camera]}],
         "POST /api/onboarding/propose": [{"cameras": [camera]}],

@@ -46,6 +46,7 @@ EXEMPT = {
     "/api/audit/export": "no pictures; each export has a row of its own: audit.export",
     "/api/station/bundle": "no pictures; each bundle has a row of its own: station.bundle",
     "/api/openapi.json": "the description of the API",
+    "/api/alert-live/{ticket}": "its single-use ticket has left the row: live.open",
     "/api/live/{ticket}": "its single-use ticket has left the row: live.open",
 }
 VIEW_ROUTES: dict[str, tuple[Role, str, str]] = {
