@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base, EnumText
@@ -23,7 +33,7 @@ class SubjectState(StrEnum):
 
 
 class AlertState(StrEnum):
-    """new → dispatched → acked → answered, or new → rejected, or dispatched or acked → recalled."""
+    """new → dispatched → acked → under way → answered → closed; `cases.alerts.steps.FROM` has every step."""
 
     NEW = "new"
     DISPATCHED = "dispatched"  # patrol officers see it
@@ -31,6 +41,30 @@ class AlertState(StrEnum):
     ANSWERED = "answered"
     REJECTED = "rejected"
     RECALLED = "recalled"  # taken back within a minute of dispatch; patrol officers no longer see it
+    UNDER_WAY = "under_way"  # who took it has arrived
+    CLOSED = "closed"  # a video officer says what it was
+
+
+class AlertOutcome(StrEnum):
+    """What an alert was, as the video officer who closed it says."""
+
+    TRUE_ALARM = "true_alarm"
+    FALSE_ALARM = "false_alarm"
+    DUPLICATE = "duplicate"
+
+
+class AlertStepKind(StrEnum):
+    """What somebody did with an alert."""
+
+    DISPATCHED = "dispatched"
+    REJECTED = "rejected"
+    RECALLED = "recalled"
+    SNOOZED = "snoozed"
+    ACKED = "acked"
+    DECLINED = "declined"  # an officer cannot come
+    ARRIVED = "arrived"
+    ANSWERED = "answered"
+    CLOSED = "closed"
 
 
 class AlertAnswer(StrEnum):
@@ -113,6 +147,8 @@ class Alert(Base):
         Index(None, "state", "id"),
         Index(None, "subject", "camera", "at_us"),
         Index(None, "camera", "at_us"),
+        CheckConstraint("state <> 'under_way' OR (acked_by IS NOT NULL AND arrived_at IS NOT NULL)", name="arrived"),
+        CheckConstraint("state <> 'closed' OR (closed_by IS NOT NULL AND outcome IS NOT NULL)", name="closed"),
         {"comment": "A sighting that fits a subject"},
     )
 
@@ -128,7 +164,7 @@ class Alert(Base):
         String(200), comment="Path of the picture below the data folder; empty: none"
     )
     state: Mapped[AlertState] = mapped_column(
-        EnumText(AlertState, 12), comment="new, dispatched, acked, answered, rejected, recalled"
+        EnumText(AlertState, 12), comment="new, dispatched, acked, under_way, answered, closed, rejected, recalled"
     )
     raised_at: Mapped[datetime] = mapped_column(comment="When the match was found (UTC)")
     confirmed_by: Mapped[str | None] = mapped_column(
@@ -145,6 +181,47 @@ class Alert(Base):
     answered_at: Mapped[datetime | None] = mapped_column(comment="When the patrol officer answered (UTC)")
     recalled_by: Mapped[str | None] = mapped_column(String(60), comment="Account that took it back; null: nobody")
     recalled_at: Mapped[datetime | None] = mapped_column(comment="When it was taken back (UTC)")
+    arrived_at: Mapped[datetime | None] = mapped_column(comment="When the officer who took it arrived (UTC)")
+    snoozed_until: Mapped[datetime | None] = mapped_column(
+        comment="A new alert does not ring in the console until then (UTC)"
+    )
+    outcome: Mapped[AlertOutcome | None] = mapped_column(
+        EnumText(AlertOutcome, 12), comment="true_alarm, false_alarm, duplicate; null: not closed"
+    )
+    duplicate_of: Mapped[int | None] = mapped_column(comment="Alert of the same matter; null: none is named")
+    closed_by: Mapped[str | None] = mapped_column(String(60), comment="Account of the video officer who closed it")
+    closed_at: Mapped[datetime | None] = mapped_column(comment="When it was closed (UTC)")
+
+
+class AlertStep(Base):
+    """What somebody did with an alert. `at` is the station's time; see cases.alerts.phone_time."""
+
+    __tablename__ = "alert_step"
+    __table_args__ = (
+        UniqueConstraint("by", "client_id"),
+        {"comment": "What was done with alerts, by whom, when and where; append-only"},
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Primary key")
+    alert: Mapped[int] = mapped_column(ForeignKey("alert.id"), index=True, comment="Alert")
+    kind: Mapped[AlertStepKind] = mapped_column(
+        EnumText(AlertStepKind, 12),
+        comment="dispatched, rejected, recalled, snoozed, acked, declined, arrived, answered, closed",
+    )
+    at: Mapped[datetime] = mapped_column(comment="When it was done, by the station's clock (UTC)")
+    recorded_at: Mapped[datetime] = mapped_column(comment="When the station learned of it (UTC)")
+    by: Mapped[str] = mapped_column(String(60), comment="Account; 'auto' by the approver's rule")
+    text: Mapped[str] = mapped_column(String(400), default="", comment="Reason or words")
+    client_id: Mapped[str | None] = mapped_column(
+        String(36), comment="UUID that the phone gave it: a repeated request applies once; null: not from a phone"
+    )
+    phone_at: Mapped[datetime | None] = mapped_column(comment="When it was done, by the phone's clock (UTC)")
+    clock_offset_s: Mapped[float | None] = mapped_column(
+        Float, comment="Station's clock minus the phone's, seconds; null: the phone did not tell its time"
+    )
+    latitude: Mapped[float | None] = mapped_column(Float, comment="Where, degrees north (WGS 84); null: unknown")
+    longitude: Mapped[float | None] = mapped_column(Float, comment="Where, degrees east (WGS 84); null: unknown")
+    accuracy_m: Mapped[float | None] = mapped_column(Float, comment="Radius of 68 % confidence, m; null: unknown")
 
 
 class Shift(Base):

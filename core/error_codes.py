@@ -313,6 +313,12 @@ class ErrorCode(StrEnum):
     ALERT_ANSWER_UNKNOWN = "alert_answer_unknown", "allowed"
     ALERT_ANSWER_REFUSED = "alert_answer_refused"
     ALERT_CAMERA_NOT_OPEN = "alert_camera_not_open", "metres", "minutes"
+    ALERT_DECLINE_REFUSED = "alert_decline_refused"
+    ALERT_ARRIVE_REFUSED = "alert_arrive_refused"
+    ALERT_CLOSE_REFUSED = "alert_close_refused"
+    ALERT_SNOOZE_REFUSED = "alert_snooze_refused"
+    ALERT_DUPLICATE_INVALID = "alert_duplicate_invalid"
+    CLIENT_ID_REUSED = "client_id_reused"
     CAMERA_NOT_RECORDED = "camera_not_recorded", "camera"
 
 

@@ -13,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.registry import lookup
 from cameras.tables import Camera
-from core.accounts.permissions import Role
+from cases.alerts import alerts
+from cases.tables import AlertState
+from core.accounts.permissions import Permission, Role
 from core.error_codes import ErrorCode
 from core.errors import ForbiddenError, NotFoundError
 from core.numbers import parse_whole_number
@@ -73,6 +75,11 @@ def view_reason(c: AnyContext, subject: str, *, running: bool) -> str:
     is the stated purpose. Raises PurposeRequired.
     """
     return subject if running else c.purpose
+
+
+def alert_states(c: AnyContext) -> tuple[AlertState, ...] | None:
+    """Return the states of the alerts that an account sees: patrol officers only those that were dispatched."""
+    return None if c.identity.may(Permission.ALERT_CONFIRM) else alerts.SENT
 
 
 async def scoped_query(c: AnyContext, session: AsyncSession, wanted: Filter) -> Query:

@@ -1,6 +1,6 @@
-"""The states of an alert: new → dispatched → acked → answered, new → rejected, or dispatched or acked → recalled.
+"""Alerts, and what video officers decide about them: dispatch, reject, snooze, recall, close.
 
-Each step writes an audit row.
+What patrol officers do with them is in `cases.alerts.patrol`, the order of the steps in `cases.alerts.steps`.
 """
 
 from __future__ import annotations
@@ -8,21 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cases.alerts import notices
-from cases.tables import Alert, AlertAnswer, AlertState, Case, WatchSubject
-from core import events
+from cases.alerts import notices, steps
+from cases.tables import Alert, AlertOutcome, AlertState, AlertStepKind, Case, WatchSubject
 from core.accounts.scope import village_in_scope
-from core.audit import audit_trail
-from core.audit.actions import AuditAction
 from core.error_codes import ErrorCode
 from core.errors import ConflictError, NotFoundError, UsageError
 
 RECALL_WITHIN = timedelta(seconds=60)
-RUNNING = (AlertState.NEW, AlertState.DISPATCHED, AlertState.ACKED)  # somebody still has to act on it
-SENT = (AlertState.DISPATCHED, AlertState.ACKED, AlertState.ANSWERED)  # states in which patrol officers see an alert
+MAX_SNOOZE = timedelta(minutes=15)
+RUNNING = (AlertState.NEW, *sorted(steps.OUT))  # somebody still has to act on it
+SENT = (*sorted(steps.OUT), AlertState.ANSWERED, AlertState.CLOSED)  # states in which patrol officers see an alert
 
 
 async def get(
@@ -31,11 +29,25 @@ async def get(
     """Return an alert within a scope, in one of `states` (None: any). Raises NotFoundError, also outside the scope."""
     query = select(Alert).where(Alert.id == number, village_in_scope(Alert.village, villages))
     if states is not None:
-        query = query.where(Alert.state.in_(states))
+        query = query.where(_in_states(states))
     alert: Alert | None = await session.scalar(query)
     if alert is None:
         raise NotFoundError("there is no such alert", ErrorCode.ALERT_NOT_FOUND)
     return alert
+
+
+async def locked(
+    session: AsyncSession, number: int, villages: Sequence[str] | None, states: Sequence[AlertState] | None = None
+) -> Alert:
+    """Return an alert like `get`, locked until the end of the transaction: of two officers, one comes second."""
+    await session.scalar(select(Alert.id).where(Alert.id == number).with_for_update())
+    return await get(session, number, villages, states)
+
+
+def _in_states(states: Sequence[AlertState]) -> ColumnElement[bool]:
+    """Condition: an alert is in one of the states; a duplicate that was never dispatched is in none that was."""
+    never_sent = Alert.confirmed_at.is_(None) & (Alert.state == AlertState.CLOSED)
+    return Alert.state.in_(states) & ~never_sent
 
 
 async def case_of(session: AsyncSession, alert: Alert) -> str:
@@ -63,7 +75,7 @@ async def recent(
     )
     query = query.where(village_in_scope(Alert.village, villages))
     if states is not None:
-        query = query.where(Alert.state.in_(states))
+        query = query.where(_in_states(states))
     if before is not None:
         query = query.where(Alert.id < before)
     return [(a, s) for a, s in await session.execute(query)]
@@ -114,19 +126,15 @@ async def add(
 
 async def dispatch(session: AsyncSession, now: datetime, actor: str, alert: Alert, *, reason: str = "") -> None:
     """Dispatch an alert to the patrol officers. Raises ConflictError."""
-    if alert.state is not AlertState.NEW:
-        raise ConflictError("this alert was already confirmed or rejected", ErrorCode.ALERT_ALREADY_DECIDED)
+    _check_undecided(alert, AlertStepKind.DISPATCHED)
     if not (await session.get_one(WatchSubject, alert.subject)).is_active(now):
         raise ConflictError(
             "its subject is no longer on the watch list; renew the subject or reject the alert",
             ErrorCode.ALERT_SUBJECT_ENDED,
         )
     alert.state, alert.confirmed_by, alert.confirmed_at = AlertState.DISPATCHED, actor, now
-    events.append(
-        session, now, events.EventKind.ALERT_DISPATCHED, village=alert.village, camera=alert.camera, alert=alert.id
-    )
+    await steps.record(session, now, actor, alert, AlertStepKind.DISPATCHED, text=reason)
     await notices.dispatched(session, now, alert)
-    await audit_trail.record(session, now, actor, AuditAction.ALERT_DISPATCH, str(alert.id), reason=reason)
 
 
 async def confirm(session: AsyncSession, now: datetime, actor: str, alert: Alert, *, yes: bool) -> None:
@@ -134,18 +142,42 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, alert: Alert
     if yes:
         await dispatch(session, now, actor, alert)
         return
-    if alert.state is not AlertState.NEW:
-        raise ConflictError("this alert was already confirmed or rejected", ErrorCode.ALERT_ALREADY_DECIDED)
+    _check_undecided(alert, AlertStepKind.REJECTED)
     alert.state, alert.confirmed_by, alert.confirmed_at = AlertState.REJECTED, actor, now
-    events.append(
-        session, now, events.EventKind.ALERT_REJECTED, village=alert.village, camera=alert.camera, alert=alert.id
+    await steps.record(session, now, actor, alert, AlertStepKind.REJECTED)
+
+
+def _check_undecided(alert: Alert, kind: AlertStepKind) -> None:
+    if not steps.is_possible(alert, kind):
+        raise ConflictError("this alert was already confirmed or rejected", ErrorCode.ALERT_ALREADY_DECIDED)
+
+
+async def snooze(
+    session: AsyncSession, now: datetime, actor: str, alert: Alert, length: timedelta, reason: str
+) -> None:
+    """Let a new alert be silent in the console for a time; it then rings again by itself.
+
+    Raises UsageError for more than MAX_SNOOZE, ConflictError once the alert is confirmed or rejected.
+    """
+    if not timedelta(0) < length <= MAX_SNOOZE:
+        raise UsageError("an alert is silent for at most 15 minutes", ErrorCode.ALERT_SNOOZE_REFUSED)
+    _check_undecided(alert, AlertStepKind.SNOOZED)
+    alert.snoozed_until = now + length
+    await steps.record(
+        session, now, actor, alert, AlertStepKind.SNOOZED, text=reason, audit={"seconds": int(length.total_seconds())}
     )
-    await audit_trail.record(session, now, actor, AuditAction.ALERT_REJECT, str(alert.id))
+
+
+def snooze_left(alert: Alert, now: datetime) -> timedelta:
+    """Return for how long a new alert is still silent; zero: it rings."""
+    if alert.state is not AlertState.NEW or alert.snoozed_until is None:
+        return timedelta(0)
+    return min(MAX_SNOOZE, max(timedelta(0), alert.snoozed_until - now))  # bounded: the clock may have been set back
 
 
 def recall_left(alert: Alert, now: datetime) -> timedelta:
     """Return for how long an alert can still be taken back; zero: it cannot."""
-    if alert.state not in (AlertState.DISPATCHED, AlertState.ACKED) or alert.confirmed_at is None:
+    if not steps.is_possible(alert, AlertStepKind.RECALLED) or alert.confirmed_at is None:
         return timedelta(0)
     return max(timedelta(0), alert.confirmed_at + RECALL_WITHIN - now)
 
@@ -155,7 +187,7 @@ async def recall(session: AsyncSession, now: datetime, actor: str, alert: Alert,
 
     For a sighting that turns out to be somebody else. Raises ConflictError.
     """
-    if alert.state not in (AlertState.DISPATCHED, AlertState.ACKED) or alert.confirmed_at is None:
+    if not steps.is_possible(alert, AlertStepKind.RECALLED) or alert.confirmed_at is None:
         raise ConflictError(
             "only an alert that is out with the patrol officers can be taken back", ErrorCode.ALERT_NOT_DISPATCHED
         )
@@ -166,46 +198,35 @@ async def recall(session: AsyncSession, now: datetime, actor: str, alert: Alert,
             seconds=int(RECALL_WITHIN.total_seconds()),
         )
     alert.state, alert.recalled_by, alert.recalled_at = AlertState.RECALLED, actor, now
-    events.append(
-        session, now, events.EventKind.ALERT_RECALLED, village=alert.village, camera=alert.camera, alert=alert.id,
-        by=actor,
-    )  # fmt: skip
+    await steps.record(session, now, actor, alert, AlertStepKind.RECALLED, text=reason)
     await notices.recalled(session, now, alert)
-    await audit_trail.record(session, now, actor, AuditAction.ALERT_RECALL, str(alert.id), reason=reason)
 
 
-async def acknowledge(session: AsyncSession, now: datetime, actor: str, alert: Alert) -> None:
-    """Let an officer take a dispatched alert. Raises ConflictError."""
-    if alert.acked_by:
-        sentence = f"this alert was taken by {alert.acked_by}"
-        raise ConflictError(sentence, ErrorCode.ALERT_TAKEN, account=alert.acked_by)
-    if alert.state is not AlertState.DISPATCHED:
-        raise ConflictError("this alert was not dispatched", ErrorCode.ALERT_NOT_DISPATCHED)
-    alert.state, alert.acked_by, alert.acked_at = AlertState.ACKED, actor, now
-    events.append(
-        session, now, events.EventKind.ALERT_ACKED, village=alert.village, camera=alert.camera, alert=alert.id, by=actor
-    )
-    await notices.taken(session, alert)
-    await audit_trail.record(session, now, actor, AuditAction.ALERT_ACK, str(alert.id))
+async def close(
+    session: AsyncSession,
+    now: datetime,
+    actor: str,
+    alert: Alert,
+    outcome: AlertOutcome,
+    words: str,
+    duplicate_of: Alert | None = None,
+) -> None:
+    """Close an alert: a video officer says what it was. Raises UsageError, ConflictError.
 
-
-async def answer(session: AsyncSession, now: datetime, actor: str, alert: Alert, result: str, note: str = "") -> None:
-    """Record the result of an alert, given by the officer who took it. Raises UsageError, ConflictError."""
-    if result not in list(AlertAnswer):
-        raise UsageError(
-            f"an answer is one of: {', '.join(AlertAnswer)}", ErrorCode.ALERT_ANSWER_UNKNOWN, allowed=list(AlertAnswer)
+    `duplicate_of`: the other alert of the same matter. An alert that nobody dispatched can be closed as a duplicate
+    only; otherwise it is dispatched or rejected.
+    """
+    new = alert.state is AlertState.NEW
+    if not steps.is_possible(alert, AlertStepKind.CLOSED) or (new and outcome is not AlertOutcome.DUPLICATE):
+        raise ConflictError(
+            "only an alert that was dispatched can be closed, once; a new one only as a duplicate",
+            ErrorCode.ALERT_CLOSE_REFUSED,
         )
-    if alert.state is not AlertState.ACKED or alert.acked_by != actor:
-        raise ConflictError("only the officer who took the alert may answer it, once", ErrorCode.ALERT_ANSWER_REFUSED)
-    alert.state, alert.answer, alert.note = AlertState.ANSWERED, AlertAnswer(result), note[:400]
-    alert.answered_by, alert.answered_at = actor, now
-    events.append(
-        session,
-        now,
-        events.EventKind.ALERT_ANSWERED,
-        village=alert.village,
-        camera=alert.camera,
-        alert=alert.id,
-        result=result,
-    )
-    await audit_trail.record(session, now, actor, AuditAction.ALERT_ANSWER, str(alert.id), result=result)
+    if (duplicate_of is not None) != (outcome is AlertOutcome.DUPLICATE) or duplicate_of is alert:
+        raise UsageError("name the other alert of a duplicate, and of nothing else", ErrorCode.ALERT_DUPLICATE_INVALID)
+    alert.state, alert.outcome, alert.closed_by, alert.closed_at = AlertState.CLOSED, outcome, actor, now
+    other = duplicate_of.id if duplicate_of is not None else None
+    alert.duplicate_of = other
+    said = {"result": outcome.value, "duplicate_of": other}
+    await steps.record(session, now, actor, alert, AlertStepKind.CLOSED, text=words, event=said, audit=said)
+    await notices.ended(session, alert)

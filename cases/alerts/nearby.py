@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cameras.tables import Camera
+from cases.alerts import steps
 from cases.tables import Alert, AlertState
 from search.query.co_occurrence import great_circle_m
 from search.query.neighbours import bearing
@@ -18,7 +19,6 @@ from search.query.neighbours import bearing
 RADIUS_M = 500.0
 AFTER_END = timedelta(minutes=30)
 MAX_OPEN = timedelta(hours=12)  # a shift
-OPEN = (AlertState.DISPATCHED, AlertState.ACKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,11 @@ def watchable_until(alert: Alert) -> datetime | None:
     """Return until when the alert lets its officers watch cameras; None: it does not, or no longer."""
     if alert.confirmed_at is None:
         return None
-    if alert.state in OPEN:
+    if alert.state in steps.OUT:
         return alert.confirmed_at + MAX_OPEN
-    if alert.state is AlertState.ANSWERED and alert.answered_at is not None:
-        return min(alert.answered_at + AFTER_END, alert.confirmed_at + MAX_OPEN)
+    ended_at = alert.answered_at or alert.closed_at
+    if alert.state in (AlertState.ANSWERED, AlertState.CLOSED) and ended_at is not None:
+        return min(ended_at + AFTER_END, alert.confirmed_at + MAX_OPEN)
     return None
 
 

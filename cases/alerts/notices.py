@@ -3,17 +3,20 @@
 WeCom at once; a short message to whoever did not acknowledge within a minute, a call after three. Whoever has no WeCom
 gets the first channel that he has at once: nothing else would tell him meanwhile. The rows of all
 channels are written with the alert's dispatch, so that they survive whatever happens to the station afterwards; an
-acknowledgement, a recall or an answer cancels those that are not sent yet.
+acknowledgement, a recall, an answer or the end of the alert cancels those that are not sent yet. When an officer
+cannot come, the others are told at once, again over all channels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Village
-from cases.tables import Alert
+from cases.alerts import steps
+from cases.tables import Alert, AlertStepKind
 from core.accounts import enabled
 from core.accounts.permissions import Role
 from core.clock import from_microseconds
@@ -36,7 +39,26 @@ def subject_of(alert: Alert) -> str:
 async def dispatched(session: AsyncSession, now: datetime, alert: Alert) -> int:
     """Queue the messages of a dispatched alert; returns their number."""
     message = await _message(session, alert, "dispatched", MessageKind.ALERT)
-    officers = await _patrol_officers(session, alert.village)
+    sent = await _call(session, now, message, await _patrol_officers(session, alert.village))
+    return sent + await outbox.send_to_accounts(session, now, message, [outbox.SYSTEMS], ChannelKind.WEBHOOK)
+
+
+async def declined(session: AsyncSession, now: datetime, alert: Alert) -> int:
+    """Queue the messages anew to the officers who have not declined; returns their number."""
+    await outbox.cancel(session, subject_of(alert))
+    done = [s for s in await steps.of_alert(session, alert.id) if s.kind is AlertStepKind.DECLINED]
+    message = await _message(session, alert, f"declined/{len(done)}", MessageKind.ALERT)
+    left = [name for name in await _patrol_officers(session, alert.village) if name not in {s.by for s in done}]
+    return await _call(session, now, message, left)
+
+
+async def ended(session: AsyncSession, alert: Alert) -> None:
+    """Cancel what is not sent yet: somebody acknowledged or answered, or the alert is closed."""
+    await outbox.cancel(session, subject_of(alert))
+
+
+async def _call(session: AsyncSession, now: datetime, message: Message, officers: Sequence[str]) -> int:
+    """Queue a message to officers over all their channels, one after the other; returns the number of rows."""
     sent, told = 0, set[str]()
     for channel, after in ESCALATION.items():
         there = await outbox.contacts_of(session, officers, channel, now)
@@ -44,12 +66,7 @@ async def dispatched(session: AsyncSession, now: datetime, alert: Alert) -> int:
             due_at = now + after if contact.account in told else now
             sent += await outbox.put(session, now, message, contact, due_at)
         told |= {c.account for c in there}
-    return sent + await outbox.send_to_accounts(session, now, message, [outbox.SYSTEMS], ChannelKind.WEBHOOK)
-
-
-async def taken(session: AsyncSession, alert: Alert) -> None:
-    """Cancel what is not sent yet: somebody acknowledged or answered."""
-    await outbox.cancel(session, subject_of(alert))
+    return sent
 
 
 async def recalled(session: AsyncSession, now: datetime, alert: Alert) -> None:

@@ -15,7 +15,7 @@ from cameras.registry import registry
 from cameras.tables import Camera
 from cameras.virtual.rendering.daylight import sun
 from cameras.virtual.rendering.view import Look, MoverKind
-from cases.alerts import alerts
+from cases.alerts import patrol
 from cases.register import case_files
 from cases.shifts import shift_log
 from cases.shifts.shift_log import Officer
@@ -229,8 +229,8 @@ class Yesterday:
         alert = await manual_alerts.raise_manual_alert(
             session, at + timedelta(seconds=20), "video", subject.id, row, to_microseconds(at), path
         )
-        await alerts.acknowledge(session, at + timedelta(seconds=55), "patrol", alert)
-        await alerts.answer(session, at + timedelta(minutes=17), "patrol", alert, answer, note)
+        await patrol.acknowledge(session, at + timedelta(seconds=55), "patrol", alert)
+        await patrol.answer(session, at + timedelta(minutes=17), "patrol", alert, answer, note)
 
 
 def _opened(fault: Fault) -> datetime:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from cameras.tables import Camera
-from cases.alerts import alerts
+from cases.alerts import alerts, patrol
 from cases.tables import Alert
 from cases.watch.manual_alerts import raise_manual_alert
 from core.audit import audit_trail
@@ -63,16 +63,16 @@ async def test_states_of_an_alert_and_their_audit_rows(
     async with database.session() as session:
         alert = await alerts.get(session, 1, None)
         with pytest.raises(ConflictError):
-            await alerts.acknowledge(session, now, "wang", alert)  # nobody has confirmed it yet
+            await patrol.acknowledge(session, now, "wang", alert)  # nobody has confirmed it yet
         await alerts.confirm(session, now, "zhang", alert, yes=True)
-        await alerts.acknowledge(session, now, "wang", alert)
+        await patrol.acknowledge(session, now, "wang", alert)
         with pytest.raises(ConflictError, match="wang"):
-            await alerts.acknowledge(session, now, "li", alert)
+            await patrol.acknowledge(session, now, "li", alert)
         with pytest.raises(ConflictError):
-            await alerts.answer(session, now, "li", alert, "caught")
+            await patrol.answer(session, now, "li", alert, "caught")
         with pytest.raises(UsageError):
-            await alerts.answer(session, now, "wang", alert, "vanished")
-        await alerts.answer(session, now, "wang", alert, "caught", "交所里")
+            await patrol.answer(session, now, "wang", alert, "vanished")
+        await patrol.answer(session, now, "wang", alert, "caught", "交所里")
     async with database.reading() as session:
         actions = [
             r.action

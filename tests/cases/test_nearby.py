@@ -31,6 +31,8 @@ def alert(state: AlertState, **times: datetime) -> Alert:
         (AlertState.ACKED, None, NOW + timedelta(hours=12)),
         (AlertState.ANSWERED, NOW + timedelta(hours=1), NOW + timedelta(hours=1, minutes=30)),
         (AlertState.ANSWERED, NOW + timedelta(hours=11, minutes=50), NOW + timedelta(hours=12)),
+        (AlertState.UNDER_WAY, None, NOW + timedelta(hours=12)),
+        (AlertState.CLOSED, NOW + timedelta(hours=1), NOW + timedelta(hours=1, minutes=30)),
         (AlertState.RECALLED, None, None),
         (AlertState.REJECTED, None, None),
     ],

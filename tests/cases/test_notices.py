@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from cameras.tables import Camera, Village
-from cases.alerts import alerts
+from cases.alerts import alerts, patrol
 from cases.tables import Alert
 from cases.watch.manual_alerts import raise_manual_alert
 from core.accounts.accounts import Accounts
@@ -86,7 +86,7 @@ async def test_an_acknowledgement_ends_the_escalation(database: Database, clock:
     async with database.session() as session:
         for row in await session.scalars(select(Delivery).where(Delivery.channel == ChannelKind.WECOM)):
             row.state = DeliveryState.SENT
-        await alerts.acknowledge(session, clock.now(), "near", await session.get_one(Alert, alert.id))
+        await patrol.acknowledge(session, clock.now(), "near", await session.get_one(Alert, alert.id))
     states = {m.channel: m.state for m in await messages(database)}
     assert states == {
         ChannelKind.WECOM: DeliveryState.SENT, ChannelKind.SMS: DeliveryState.CANCELLED,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select, update
@@ -193,7 +194,7 @@ async def test_an_alert_is_taken_back_within_a_minute(sign_in: SignIn, database:
     await recall(phone, 403)
     await recall(officer, 200)
     assert await get(phone, "/api/alerts") == []
-    assert (await phone.post("/api/alerts/1/ack", headers=HEADERS)).status == 404
+    assert (await phone.post("/api/alerts/1/ack", json={"client_id": str(uuid4())}, headers=HEADERS)).status == 404
     (told,) = await get(officer, "/api/alerts")
     assert (told["state"], told["recall_seconds"]) == ("recalled", 0) and told["dispatched_at"] is not None
     await recall(officer, 409)

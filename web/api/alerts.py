@@ -1,8 +1,12 @@
-"""Routes for alerts: report a sighting, confirm, take and answer alerts, and their pictures."""
+"""Routes of video officers for alerts: report a sighting, list, confirm, snooze, recall and close alerts; pictures.
+
+Those of patrol officers are in web.api.alert_steps.
+"""
 
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 from aiohttp import web
 from pydantic import BaseModel, Field
@@ -10,7 +14,7 @@ from pydantic import BaseModel, Field
 from cameras.registry import lookup, registry
 from cameras.tables import Camera
 from cases.alerts import alerts
-from cases.tables import AlertAnswer, AlertState, WatchSubject
+from cases.tables import AlertOutcome, WatchSubject
 from cases.watch.manual_alerts import raise_manual_alert
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
@@ -18,7 +22,7 @@ from core.error_codes import ErrorCode
 from core.errors import NotFoundError
 from web.framework.context import AnyContext, Context
 from web.framework.routing import Done, ReplyKind, RouteTable
-from web.policy import view_reason
+from web.policy import alert_states, view_reason
 from web.views.cases import AlertView, alert_view
 from web.work import picture_files
 from web.work.snapshots import masks_of
@@ -48,9 +52,15 @@ class RecallBody(BaseModel):
     reason: str = Field(min_length=2, max_length=200)
 
 
-class AnswerBody(BaseModel):
-    result: AlertAnswer
-    note: str = Field("", max_length=400)
+class SnoozeBody(BaseModel):
+    minutes: int = Field(ge=1, le=15)
+    reason: str = Field(min_length=2, max_length=200)
+
+
+class CloseBody(BaseModel):
+    outcome: AlertOutcome
+    note: str = Field(min_length=2, max_length=400)
+    duplicate_of: int | None = Field(None, description="The other alert, of a duplicate")
 
 
 @routes.add("POST", "/api/watch/{subject}/seen", Permission.ALERT_CONFIRM, body=SeenBody, reply=AlertView)
@@ -83,7 +93,7 @@ async def report_sighting(c: Context[None, SeenBody]) -> AlertView:
 async def list_alerts(c: Context[AlertQuery]) -> list[AlertView]:
     """Alerts, newest first; patrol officers see only those that were dispatched."""
     async with c.services.database.reading() as session:
-        rows = await alerts.recent(session, c.identity.villages, _states(c), c.query.before, c.query.limit)
+        rows = await alerts.recent(session, c.identity.villages, alert_states(c), c.query.before, c.query.limit)
         names = await lookup.camera_names(session, {a.camera for a, _ in rows})
     await c.audit_view(AuditAction.ALERT_LIST, "alerts", key=f"alert.list {c.query.before or ''}")
     now = c.services.clock.now()
@@ -94,7 +104,7 @@ async def list_alerts(c: Context[AlertQuery]) -> list[AlertView]:
 async def confirm_alert(c: Context[None, AlertConfirmBody]) -> None:
     """Dispatch an alert to the patrol officers, or reject it."""
     async with c.services.database.session() as session:
-        alert = await alerts.get(session, c.number("alert"), c.identity.villages)
+        alert = await alerts.locked(session, c.number("alert"), c.identity.villages)
         await alerts.confirm(session, c.services.clock.now(), c.identity.name, alert, yes=c.body.send)
 
 
@@ -102,24 +112,27 @@ async def confirm_alert(c: Context[None, AlertConfirmBody]) -> None:
 async def recall_alert(c: Context[None, RecallBody]) -> None:
     """Take back an alert within 60 s of its dispatch; it disappears from the patrol officers' phones."""
     async with c.services.database.session() as session:
-        alert = await alerts.get(session, c.number("alert"), c.identity.villages)
+        alert = await alerts.locked(session, c.number("alert"), c.identity.villages)
         await alerts.recall(session, c.services.clock.now(), c.identity.name, alert, c.body.reason)
 
 
-@routes.add("POST", "/api/alerts/{alert}/ack", Permission.ALERT_ANSWER, reply=Done)
-async def acknowledge_alert(c: Context) -> None:
-    """Take an alert: the officer is on the way."""
+@routes.add("POST", "/api/alerts/{alert}/snooze", Permission.ALERT_CONFIRM, body=SnoozeBody, reply=Done)
+async def snooze_alert(c: Context[None, SnoozeBody]) -> None:
+    """Let a new alert be silent for at most 15 minutes; it then rings again by itself."""
     async with c.services.database.session() as session:
-        alert = await alerts.get(session, c.number("alert"), c.identity.villages, _states(c))
-        await alerts.acknowledge(session, c.services.clock.now(), c.identity.name, alert)
+        alert = await alerts.locked(session, c.number("alert"), c.identity.villages)
+        length = timedelta(minutes=c.body.minutes)
+        await alerts.snooze(session, c.services.clock.now(), c.identity.name, alert, length, c.body.reason)
 
 
-@routes.add("POST", "/api/alerts/{alert}/answer", Permission.ALERT_ANSWER, body=AnswerBody, reply=Done)
-async def answer_alert(c: Context[None, AnswerBody]) -> None:
-    """Report the result of an alert."""
+@routes.add("POST", "/api/alerts/{alert}/close", Permission.ALERT_CONFIRM, body=CloseBody, reply=Done)
+async def close_alert(c: Context[None, CloseBody]) -> None:
+    """Close an alert: a true alarm, a false one, or a duplicate."""
+    now, scope = c.services.clock.now(), c.identity.villages
     async with c.services.database.session() as session:
-        alert = await alerts.get(session, c.number("alert"), c.identity.villages, _states(c))
-        await alerts.answer(session, c.services.clock.now(), c.identity.name, alert, c.body.result, c.body.note)
+        alert = await alerts.locked(session, c.number("alert"), scope)
+        other = None if c.body.duplicate_of is None else await alerts.get(session, c.body.duplicate_of, scope)
+        await alerts.close(session, now, c.identity.name, alert, c.body.outcome, c.body.note, other)
 
 
 @routes.add("GET", "/api/alerts/{alert}/thumbnail", Permission.ALERT_VIEW, kind=ReplyKind.FILE)
@@ -129,7 +142,7 @@ async def alert_thumbnail(c: Context) -> web.Response:
     While the alert is open, its own number and case are the reason in the audit row.
     """
     async with c.services.database.reading() as session:
-        alert = await alerts.get(session, c.number("alert"), c.identity.villages, _states(c))
+        alert = await alerts.get(session, c.number("alert"), c.identity.villages, alert_states(c))
         case = await alerts.case_of(session, alert)
     why = view_reason(c, f"alert {alert.id}, case {case}", running=alert.state in alerts.RUNNING)
     await c.audit_view(
@@ -155,8 +168,3 @@ async def _store_picture(c: AnyContext, name: str, content: bytes) -> str:
         log.error("dispatching an alert without its picture; writing it failed: %s", e)
         return ""
     return name
-
-
-def _states(c: AnyContext) -> tuple[AlertState, ...] | None:
-    """Return the states of the alerts that an account sees: patrol officers only those that were dispatched."""
-    return None if c.identity.may(Permission.ALERT_CONFIRM) else alerts.SENT

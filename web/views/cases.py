@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, Field
 
 from cases.alerts import alerts
-from cases.tables import Alert, AlertAnswer, AlertState, Case, SubjectState, WatchSubject
+from cases.tables import Alert, AlertAnswer, AlertOutcome, AlertState, Case, SubjectState, WatchSubject
 from core.accounts.scope import Villages
 from core.clock import from_microseconds
 from search.vocabulary import ClassWord, ColourWord
@@ -77,8 +77,13 @@ class AlertView(BaseModel):
     recall_seconds: float = Field(description="For so long after this answer it can be taken back; 0: no longer")
     acked_by: str | None
     acked_at: datetime | None
+    arrived_at: datetime | None = Field(description="When who took it was there; null: not yet")
     answer: AlertAnswer | None
     note: str
+    snooze_seconds: float = Field(description="For so long after this answer it is silent in the console; 0: it rings")
+    outcome: AlertOutcome | None = Field(description="What it was, as whoever closed it says; null: it is not closed")
+    closed_by: str | None
+    closed_at: datetime | None
     has_picture: bool = Field(description="False: the picture could not be stored, or was deleted by age")
 
 
@@ -135,8 +140,13 @@ def alert_view(a: Alert, s: WatchSubject, camera_name: str, now: datetime) -> Al
         recall_seconds=alerts.recall_left(a, now).total_seconds(),
         acked_by=a.acked_by,
         acked_at=a.acked_at,
+        arrived_at=a.arrived_at,
         answer=a.answer,
         note=a.note,
+        snooze_seconds=alerts.snooze_left(a, now).total_seconds(),
+        outcome=a.outcome,
+        closed_by=a.closed_by,
+        closed_at=a.closed_at,
         has_picture=bool(a.thumbnail),
     )
 

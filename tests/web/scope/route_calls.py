@@ -19,6 +19,7 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
     start = (NOW - timedelta(hours=1)).isoformat()
     subject = {"case": made["case"], "title": "t", "cls": "person", "upper": "red", "reason": "rr", "expires_at": later}
     hold = {"start": start, "end": NOW.isoformat(), "reason": "because"}
+    step = {"client_id": "0b7f4f4e-5b2a-4d8e-9a53-0f8f1f7f7d11"}
     reason, camera, village = {"reason": "because"}, made["camera"], made["village"]
     return {
         "POST /api/search": [{"villages": [village]}, {"cameras": [camera]}, {}],
@@ -54,7 +55,15 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         "POST /api/watch/{subject}/renew": [reason | {"expires_at": later}],
         "POST /api/watch/{subject}/seen": [{"camera": CAMERA[MINE]}, {"camera": camera}],
         "POST /api/alerts/{alert}/confirm": [{"send": True}, {"send": False}],
-        "POST /api/alerts/{alert}/answer": [{"result": "caught"}],
+        "POST /api/alerts/{alert}/ack": [step],
+        "POST /api/alerts/{alert}/decline": [step | reason],
+        "POST /api/alerts/{alert}/arrive": [step],
+        "POST /api/alerts/{alert}/answer": [step | {"result": "caught"}],
+        "POST /api/alerts/{alert}/snooze": [reason | {"minutes": 5}],
+        "POST /api/alerts/{alert}/close": [
+            {"outcome": "true_alarm", "note": "because"},
+            {"outcome": "duplicate", "note": "because", "duplicate_of": made["sent"]},
+        ],
         "POST /api/contractor/orders/{order}/move": [{"state": "working"}],
         "POST /api/session/purpose": [],
         "POST /api/session/password": [],

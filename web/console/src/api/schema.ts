@@ -171,6 +171,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts/{alert}/arrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that the officer who took the alert is there. */
+        post: operations["arrive_at_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alerts/{alert}/cameras": {
         parameters: {
             query?: never;
@@ -188,6 +205,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts/{alert}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Close an alert: a true alarm, a false one, or a duplicate. */
+        post: operations["close_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alerts/{alert}/confirm": {
         parameters: {
             query?: never;
@@ -199,6 +233,23 @@ export interface paths {
         put?: never;
         /** Dispatch an alert to the patrol officers, or reject it. */
         post: operations["confirm_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/{alert}/decline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that the officer cannot come; the alert goes to others at once. */
+        post: operations["decline_alert"];
         delete?: never;
         options?: never;
         head?: never;
@@ -233,6 +284,23 @@ export interface paths {
         put?: never;
         /** Take back an alert within 60 s of its dispatch; it disappears from the patrol officers' phones. */
         post: operations["recall_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/{alert}/snooze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a new alert be silent for at most 15 minutes; it then rings again by itself. */
+        post: operations["snooze_alert"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2988,6 +3056,12 @@ export interface components {
              */
             state: components["schemas"]["AlertState"] | string;
         };
+        /**
+         * AlertOutcome
+         * @description What an alert was, as the video officer who closed it says.
+         * @enum {string}
+         */
+        AlertOutcome: "true_alarm" | "false_alarm" | "duplicate";
         /** AlertPlaceReply */
         AlertPlaceReply: {
             /** Alert */
@@ -3028,10 +3102,10 @@ export interface components {
         };
         /**
          * AlertState
-         * @description new → dispatched → acked → answered, or new → rejected, or dispatched or acked → recalled.
+         * @description new → dispatched → acked → under way → answered → closed; `cases.alerts.steps.FROM` has every step.
          * @enum {string}
          */
-        AlertState: "new" | "dispatched" | "acked" | "answered" | "rejected" | "recalled";
+        AlertState: "new" | "dispatched" | "acked" | "answered" | "rejected" | "recalled" | "under_way" | "closed";
         /** AlertView */
         AlertView: {
             /** Acked At */
@@ -3039,10 +3113,19 @@ export interface components {
             /** Acked By */
             acked_by: string | null;
             answer: components["schemas"]["AlertAnswer"] | null;
+            /**
+             * Arrived At
+             * @description When who took it was there; null: not yet
+             */
+            arrived_at: string | null;
             /** Camera */
             camera: string;
             /** Camera Name */
             camera_name: string;
+            /** Closed At */
+            closed_at: string | null;
+            /** Closed By */
+            closed_by: string | null;
             cls: components["schemas"]["ClassWord"];
             /**
              * Dispatched At
@@ -3059,6 +3142,8 @@ export interface components {
             lower: components["schemas"]["ColourWord"] | null;
             /** Note */
             note: string;
+            /** @description What it was, as whoever closed it says; null: it is not closed */
+            outcome: components["schemas"]["AlertOutcome"] | null;
             /**
              * Recall Seconds
              * @description For so long after this answer it can be taken back; 0: no longer
@@ -3069,6 +3154,11 @@ export interface components {
              * Format: date-time
              */
             seen_at: string;
+            /**
+             * Snooze Seconds
+             * @description For so long after this answer it is silent in the console; 0: it rings
+             */
+            snooze_seconds: number;
             state: components["schemas"]["AlertState"];
             /** Title */
             title: string;
@@ -3079,10 +3169,33 @@ export interface components {
         /** AnswerBody */
         AnswerBody: {
             /**
+             * At
+             * @description When it was done, by the phone's clock; absent: now
+             * @default null
+             */
+            at?: string | null;
+            /**
+             * Client Id
+             * Format: uuid
+             * @description Of this step; the same whenever it is sent again
+             */
+            client_id: string;
+            /**
              * Note
              * @default
              */
             note?: string;
+            /**
+             * Now
+             * @description When it is sent, by the phone's clock
+             * @default null
+             */
+            now?: string | null;
+            /**
+             * @description Where the phone is; absent: unknown
+             * @default null
+             */
+            place?: components["schemas"]["PlaceBody"] | null;
             result: components["schemas"]["AlertAnswer"];
         };
         /** ArrivalView */
@@ -3115,7 +3228,7 @@ export interface components {
          *     nvr.clock.plausibility.ClockChange.
          * @enum {string}
          */
-        AuditAction: "acceptance.view" | "alert.ack" | "alert.answer" | "alert.dispatch" | "alert.list" | "alert.raise" | "alert.recall" | "alert.reject" | "alert.view" | "archive.repair" | "audit.export" | "audit.key" | "audit.seal" | "bookmark.add" | "bookmark.delete" | "camera.accept" | "camera.acceptance" | "camera.acceptance_propose" | "camera.account" | "camera.adopt" | "camera.configure" | "camera.edit" | "camera.move" | "camera.replace" | "camera.restore" | "camera.retire" | "camera.sign" | "cameras.expect" | "cameras.identify" | "cameras.onboarding.survey" | "candidate.list" | "case.close" | "case.open" | "contact.change" | "credential.set" | "events.open" | "fault.list" | "fault.picture" | "fault.reference" | "fault.report" | "fault.verdict" | "fault.week" | "finding.accept" | "footage.export" | "hold.add" | "hold.case_closed" | "hold.follow" | "hold.release" | "hold.review" | "inventory.apply" | "inventory.export" | "lanes.view" | "live.close" | "live.open" | "maintenance.begin" | "maintenance.end" | "order.cost" | "order.create" | "order.move" | "order.photo" | "order.photo_view" | "order.still" | "patrol.ask" | "patrol.sign" | "patrol.supplement" | "pictures.drop" | "playback.close" | "playback.open" | "ptz.preset" | "ptz.take" | "register.view" | "report.export" | "report.view" | "retention.confirm" | "retention.ntp" | "retention.returned" | "retention.suspended" | "retention.time" | "review.draw" | "review.verdict" | "search.count" | "search.query.co_occurrence" | "search.query.motion_search" | "search.query.similar" | "search.run" | "session.close" | "session.end" | "session.open" | "session.purpose" | "session.refused" | "shift.note" | "shift.take_over" | "shift.view" | "sighting.judge" | "sighting.view" | "sightings.drop" | "sightings.unmatched" | "snapshot.save" | "snapshot.view" | "station.bundle" | "strip.view" | "thumbnail.view" | "time_lapse.close" | "time_lapse.open" | "user.change" | "user.create" | "user.password" | "user.password_refused" | "user.reset" | "user.unlock" | "vendor.change" | "wall_view.change" | "wall_view.create" | "wall_view.delete" | "watch.approve" | "watch.end" | "watch.expected" | "watch.list" | "watch.look_back" | "watch.picture" | "watch.propose" | "watch.refuse" | "watch.renew";
+        AuditAction: "acceptance.view" | "alert.ack" | "alert.answer" | "alert.arrive" | "alert.close" | "alert.decline" | "alert.dispatch" | "alert.list" | "alert.raise" | "alert.recall" | "alert.reject" | "alert.snooze" | "alert.view" | "archive.repair" | "audit.export" | "audit.key" | "audit.seal" | "bookmark.add" | "bookmark.delete" | "camera.accept" | "camera.acceptance" | "camera.acceptance_propose" | "camera.account" | "camera.adopt" | "camera.configure" | "camera.edit" | "camera.move" | "camera.replace" | "camera.restore" | "camera.retire" | "camera.sign" | "cameras.expect" | "cameras.identify" | "cameras.onboarding.survey" | "candidate.list" | "case.close" | "case.open" | "contact.change" | "credential.set" | "events.open" | "fault.list" | "fault.picture" | "fault.reference" | "fault.report" | "fault.verdict" | "fault.week" | "finding.accept" | "footage.export" | "hold.add" | "hold.case_closed" | "hold.follow" | "hold.release" | "hold.review" | "inventory.apply" | "inventory.export" | "lanes.view" | "live.close" | "live.open" | "maintenance.begin" | "maintenance.end" | "order.cost" | "order.create" | "order.move" | "order.photo" | "order.photo_view" | "order.still" | "patrol.ask" | "patrol.sign" | "patrol.supplement" | "pictures.drop" | "playback.close" | "playback.open" | "ptz.preset" | "ptz.take" | "register.view" | "report.export" | "report.view" | "retention.confirm" | "retention.ntp" | "retention.returned" | "retention.suspended" | "retention.time" | "review.draw" | "review.verdict" | "search.count" | "search.query.co_occurrence" | "search.query.motion_search" | "search.query.similar" | "search.run" | "session.close" | "session.end" | "session.open" | "session.purpose" | "session.refused" | "shift.note" | "shift.take_over" | "shift.view" | "sighting.judge" | "sighting.view" | "sightings.drop" | "sightings.unmatched" | "snapshot.save" | "snapshot.view" | "station.bundle" | "strip.view" | "thumbnail.view" | "time_lapse.close" | "time_lapse.open" | "user.change" | "user.create" | "user.password" | "user.password_refused" | "user.reset" | "user.unlock" | "vendor.change" | "wall_view.change" | "wall_view.create" | "wall_view.delete" | "watch.approve" | "watch.end" | "watch.expected" | "watch.list" | "watch.look_back" | "watch.picture" | "watch.propose" | "watch.refuse" | "watch.renew";
         /** AuditEntry */
         AuditEntry: {
             /**
@@ -4011,6 +4124,18 @@ export interface components {
              */
             reason: string;
         };
+        /** CloseBody */
+        CloseBody: {
+            /**
+             * Duplicate Of
+             * @description The other alert, of a duplicate
+             * @default null
+             */
+            duplicate_of?: number | null;
+            /** Note */
+            note: string;
+            outcome: components["schemas"]["AlertOutcome"];
+        };
         /**
          * ColourWord
          * @description The names of `Colour`.
@@ -4296,6 +4421,34 @@ export interface components {
             /** @description Subjects of the watch list. Null: the account may not see them */
             proposals: components["schemas"]["Excerpt_ProposalLine"] | null;
         };
+        /** DeclineBody */
+        DeclineBody: {
+            /**
+             * At
+             * @description When it was done, by the phone's clock; absent: now
+             * @default null
+             */
+            at?: string | null;
+            /**
+             * Client Id
+             * Format: uuid
+             * @description Of this step; the same whenever it is sent again
+             */
+            client_id: string;
+            /**
+             * Now
+             * @description When it is sent, by the phone's clock
+             * @default null
+             */
+            now?: string | null;
+            /**
+             * @description Where the phone is; absent: unknown
+             * @default null
+             */
+            place?: components["schemas"]["PlaceBody"] | null;
+            /** Reason */
+            reason: string;
+        };
         /** DeviceView */
         DeviceView: {
             /** Address */
@@ -4411,7 +4564,7 @@ export interface components {
          * @description An error's code, written as its value and the names of its parameters.
          * @enum {string}
          */
-        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "password" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "contact_address_invalid" | "contact_second_person" | "contact_unchanged" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "pdf_package_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_shared" | "credential_ambiguous" | "camera_name_required" | "field_not_edited" | "town_account_required" | "map_layer_not_found" | "map_layer_invalid" | "map_aerial_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "clip_exceeds_limit" | "mp4_holds_one_camera" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "bookmark_not_found" | "bookmark_of_other_account" | "too_many_bookmarks" | "cameras_required" | "stream_needs_watermark" | "wall_view_not_found" | "too_many_wall_views" | "too_many_favourites" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "vendor_not_listed" | "vendor_inactive" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "shift_taken_over" | "shift_note_empty" | "shift_not_taken" | "duty_desk_town_only" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_outside_villages" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_recall_too_late" | "alert_answer_unknown" | "alert_answer_refused" | "alert_camera_not_open" | "camera_not_recorded";
+        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "password" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "contact_address_invalid" | "contact_second_person" | "contact_unchanged" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "pdf_package_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_shared" | "credential_ambiguous" | "camera_name_required" | "field_not_edited" | "town_account_required" | "map_layer_not_found" | "map_layer_invalid" | "map_aerial_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "clip_exceeds_limit" | "mp4_holds_one_camera" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "bookmark_not_found" | "bookmark_of_other_account" | "too_many_bookmarks" | "cameras_required" | "stream_needs_watermark" | "wall_view_not_found" | "too_many_wall_views" | "too_many_favourites" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "vendor_not_listed" | "vendor_inactive" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "shift_taken_over" | "shift_note_empty" | "shift_not_taken" | "duty_desk_town_only" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_outside_villages" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_recall_too_late" | "alert_answer_unknown" | "alert_answer_refused" | "alert_camera_not_open" | "alert_decline_refused" | "alert_arrive_refused" | "alert_close_refused" | "alert_snooze_refused" | "alert_duplicate_invalid" | "client_id_reused" | "camera_not_recorded";
         /**
          * ErrorParameters
          * @description What a sentence about an error names; `ErrorCode.parameters` lists those of each code.
@@ -6512,6 +6665,25 @@ export interface components {
              */
             y?: number | null;
         };
+        /** PlaceBody */
+        PlaceBody: {
+            /**
+             * Accuracy M
+             * @description Radius of 68 % confidence
+             * @default null
+             */
+            accuracy_m?: number | null;
+            /**
+             * Latitude
+             * @description Degrees north, WGS 84
+             */
+            latitude: number;
+            /**
+             * Longitude
+             * @description Degrees east, WGS 84
+             */
+            longitude: number;
+        };
         /** PlaceView */
         PlaceView: {
             /** Azimuth */
@@ -7612,6 +7784,13 @@ export interface components {
              */
             width?: number;
         };
+        /** SnoozeBody */
+        SnoozeBody: {
+            /** Minutes */
+            minutes: number;
+            /** Reason */
+            reason: string;
+        };
         /** SpanView */
         SpanView: {
             /**
@@ -7697,6 +7876,51 @@ export interface components {
             };
             /** Volumes */
             volumes: components["schemas"]["VolumeView"][];
+        };
+        /** StepBody */
+        StepBody: {
+            /**
+             * At
+             * @description When it was done, by the phone's clock; absent: now
+             * @default null
+             */
+            at?: string | null;
+            /**
+             * Client Id
+             * Format: uuid
+             * @description Of this step; the same whenever it is sent again
+             */
+            client_id: string;
+            /**
+             * Now
+             * @description When it is sent, by the phone's clock
+             * @default null
+             */
+            now?: string | null;
+            /**
+             * @description Where the phone is; absent: unknown
+             * @default null
+             */
+            place?: components["schemas"]["PlaceBody"] | null;
+        };
+        /** StepReply */
+        StepReply: {
+            alert: components["schemas"]["AlertView"];
+            /**
+             * Applied
+             * @description False: an earlier request with this client_id had applied it
+             */
+            applied: boolean;
+            /**
+             * Clock Offset S
+             * @description The station's clock minus the phone's; null: the phone's is unknown
+             */
+            clock_offset_s: number | null;
+            /**
+             * Clock Wrong
+             * @description The phone's clock is more than a minute off; its owner must be told
+             */
+            clock_wrong: boolean;
         };
         /** Stop */
         Stop: {
@@ -8583,6 +8807,7 @@ export type AlertCameraView = components['schemas']['AlertCameraView'];
 export type AlertConfirmBody = components['schemas']['AlertConfirmBody'];
 export type AlertLiveBody = components['schemas']['AlertLiveBody'];
 export type AlertMark = components['schemas']['AlertMark'];
+export type AlertOutcome = components['schemas']['AlertOutcome'];
 export type AlertPlaceReply = components['schemas']['AlertPlaceReply'];
 export type AlertQuery = components['schemas']['AlertQuery'];
 export type AlertState = components['schemas']['AlertState'];
@@ -8633,6 +8858,7 @@ export type ClipLimit = components['schemas']['ClipLimit'];
 export type ClipPreview = components['schemas']['ClipPreview'];
 export type ClipRange = components['schemas']['ClipRange'];
 export type ClockConfirmBody = components['schemas']['ClockConfirmBody'];
+export type CloseBody = components['schemas']['CloseBody'];
 export type ColourWord = components['schemas']['ColourWord'];
 export type ConflictPreference = components['schemas']['ConflictPreference'];
 export type ContractorStep = components['schemas']['ContractorStep'];
@@ -8654,6 +8880,7 @@ export type DaysReply = components['schemas']['DaysReply'];
 export type DayView = components['schemas']['DayView'];
 export type DecisionBody = components['schemas']['DecisionBody'];
 export type DecisionsView = components['schemas']['DecisionsView'];
+export type DeclineBody = components['schemas']['DeclineBody'];
 export type DeviceView = components['schemas']['DeviceView'];
 export type DirectionWord = components['schemas']['DirectionWord'];
 export type DiskOutlook = components['schemas']['DiskOutlook'];
@@ -8777,6 +9004,7 @@ export type Permission = components['schemas']['Permission'];
 export type PersonView = components['schemas']['PersonView'];
 export type PhotoReply = components['schemas']['PhotoReply'];
 export type PictureQuery = components['schemas']['PictureQuery'];
+export type PlaceBody = components['schemas']['PlaceBody'];
 export type PlaceView = components['schemas']['PlaceView'];
 export type PlanView = components['schemas']['PlanView'];
 export type PlaylistQuery = components['schemas']['PlaylistQuery'];
@@ -8837,11 +9065,14 @@ export type SignInBody = components['schemas']['SignInBody'];
 export type SimilarBody = components['schemas']['SimilarBody'];
 export type SimilarReply = components['schemas']['SimilarReply'];
 export type SnapshotQuery = components['schemas']['SnapshotQuery'];
+export type SnoozeBody = components['schemas']['SnoozeBody'];
 export type SpanView = components['schemas']['SpanView'];
 export type SpeedWord = components['schemas']['SpeedWord'];
 export type StationHandover = components['schemas']['StationHandover'];
 export type StationReply = components['schemas']['StationReply'];
 export type StationState = components['schemas']['StationState'];
+export type StepBody = components['schemas']['StepBody'];
+export type StepReply = components['schemas']['StepReply'];
 export type Stop = components['schemas']['Stop'];
 export type StreamKind = components['schemas']['StreamKind'];
 export type StreamView = components['schemas']['StreamView'];
@@ -9191,7 +9422,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StepBody"];
+            };
+        };
         responses: {
             /** @description The answer */
             200: {
@@ -9199,7 +9434,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Done"];
+                    "application/json": components["schemas"]["StepReply"];
                 };
             };
             /** @description Refused or failed */
@@ -9234,7 +9469,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Done"];
+                    "application/json": components["schemas"]["StepReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    arrive_at_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StepBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepReply"];
                 };
             };
             /** @description Refused or failed */
@@ -9279,6 +9549,41 @@ export interface operations {
             };
         };
     };
+    close_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloseBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     confirm_alert: {
         parameters: {
             query?: never;
@@ -9301,6 +9606,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    decline_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeclineBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepReply"];
                 };
             };
             /** @description Refused or failed */
@@ -9361,6 +9701,41 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["RecallBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    snooze_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SnoozeBody"];
             };
         };
         responses: {

@@ -10,7 +10,7 @@ import { useResources } from "@/shell/resources";
 
 const MOST_ALERTS = 100;
 /** An alert in these states is its own ground to look at its picture; afterwards a purpose is. */
-const RUNNING = ["new", "dispatched", "acked"];
+const RUNNING = ["new", "dispatched", "acked", "under_way"];
 const FIRST = ["proposed", "active", "expired"];
 
 /** An alert with the moment (performance.now) until which it can be taken back: by the station's clock, not the computer's. */

@@ -1,0 +1,112 @@
+"""Routes of the steps of an alert: who may call them, repeated requests, wrong clocks, bad places, other villages."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from cases.tables import Alert, AlertState, Case, WatchSubject
+from core.accounts.permissions import Role
+from core.clock import SystemClock
+from core.database import Database
+from tests.web.calls import get, post, submit
+from tests.web.conftest import SignIn
+
+NOW = SystemClock().now()
+ALERT = "/api/alerts/1"
+
+
+@pytest.fixture
+async def alert(database: Database) -> int:
+    """A dispatched alert of Wangjia."""
+    async with database.session() as session:
+        session.add(Case(id=1, number="1", title="t", village="wangjia", opened_at=NOW, opened_by="x"))
+        await session.flush()
+        session.add(
+            WatchSubject(
+                id=1, case=1, title="t", cls="person", reason="r", state="active", proposed_by="a", approved_by="b",
+                expires_at=NOW + timedelta(days=1), proposed_at=NOW,
+            )
+        )  # fmt: skip
+        await session.flush()
+        session.add(
+            Alert(
+                id=1, subject=1, sighting=0, camera="wj-01", village="wangjia", at_us=1, thumbnail="",
+                state=AlertState.DISPATCHED, raised_at=NOW, confirmed_by="x", confirmed_at=NOW,
+            )
+        )  # fmt: skip
+    return 1
+
+
+def step(**fields: Any) -> dict[str, Any]:
+    return {"client_id": str(uuid4()), **fields}
+
+
+@pytest.mark.usefixtures("alert")
+async def test_an_alert_from_acknowledgement_to_its_end(sign_in: SignIn) -> None:
+    phone, desk = await sign_in(Role.PATROL_OFFICER, ["wangjia"]), await sign_in(Role.VIDEO_OFFICER)
+    ack = step()
+    for applied in (True, False):
+        told = await post(phone, f"{ALERT}/ack", ack)
+        assert (told["applied"], told["alert"]["state"], told["clock_offset_s"]) == (applied, "acked", None)
+    here = {"latitude": 29.48, "longitude": 121.42, "accuracy_m": 8}
+    told = await post(phone, f"{ALERT}/arrive", step(place=here))
+    assert told["alert"]["state"] == "under_way" and told["alert"]["arrived_at"] is not None
+    await post(phone, f"{ALERT}/answer", step(result="caught", note="带回"))
+    await post(phone, f"{ALERT}/close", {"outcome": "true_alarm", "note": "已移交"}, 403)
+    await post(desk, f"{ALERT}/close", {"outcome": "true_alarm", "note": "已移交"})
+    (row,) = await get(desk, "/api/alerts")
+    assert (row["state"], row["outcome"], row["closed_by"]) == ("closed", "true_alarm", "video_officer-all")
+    await post(desk, f"{ALERT}/close", {"outcome": "false_alarm", "note": "已移交"}, 409)
+
+
+@pytest.mark.usefixtures("alert")
+async def test_a_phone_whose_clock_is_an_hour_fast_is_told(sign_in: SignIn) -> None:
+    phone = await sign_in(Role.PATROL_OFFICER)
+    ahead = SystemClock().now() + timedelta(hours=1)
+    told = await post(phone, f"{ALERT}/ack", step(at=ahead.isoformat(), now=ahead.isoformat()))
+    assert told["clock_wrong"] and -3605 < told["clock_offset_s"] < -3590
+    assert abs((SystemClock().now() - datetime.fromisoformat(told["alert"]["acked_at"])).total_seconds()) < 30
+
+
+@pytest.mark.usefixtures("alert")
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"client_id": "no uuid"},
+        step(place={"latitude": 91, "longitude": 0}),
+        step(place={"latitude": 0, "longitude": -180.5}),
+        step(place={"latitude": 0, "longitude": 0, "accuracy_m": -1}),
+        step(at="yesterday"),
+    ],
+)
+async def test_bad_steps_change_nothing(sign_in: SignIn, body: dict[str, Any]) -> None:
+    phone = await sign_in(Role.PATROL_OFFICER)
+    status, _ = await submit(phone, f"{ALERT}/ack", body)
+    assert status == 422
+    assert (await get(phone, "/api/alerts"))[0]["state"] == "dispatched"
+
+
+@pytest.mark.usefixtures("alert")
+async def test_who_cannot_come_says_why_and_another_takes_it(sign_in: SignIn) -> None:
+    first, second = await sign_in(Role.PATROL_OFFICER), await sign_in(Role.PATROL_OFFICER, ["wangjia"])
+    await post(first, f"{ALERT}/decline", step(), 422)
+    told = await post(first, f"{ALERT}/decline", step(reason="在处理另一起"))
+    assert told["alert"]["state"] == "dispatched"
+    assert (await post(second, f"{ALERT}/ack", step()))["alert"]["acked_by"] == "patrol_officer-wangjia"
+    await post(first, f"{ALERT}/ack", step(), 409)
+
+
+@pytest.mark.usefixtures("alert")
+async def test_officers_of_other_villages_do_not_find_it(sign_in: SignIn) -> None:
+    phone, desk = await sign_in(Role.PATROL_OFFICER, ["xidian"]), await sign_in(Role.VIDEO_OFFICER, ["xidian"])
+    for path, body in (
+        ("ack", step()), ("decline", step(reason="太远")), ("arrive", step()), ("answer", step(result="caught")),
+    ):  # fmt: skip
+        await post(phone, f"{ALERT}/{path}", body, 404)
+    await post(desk, f"{ALERT}/close", {"outcome": "true_alarm", "note": "已移交"}, 404)
+    await post(desk, f"{ALERT}/snooze", {"minutes": 5, "reason": "稍后"}, 404)
