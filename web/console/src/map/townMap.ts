@@ -80,7 +80,7 @@ export class TownMap {
     this.surroundings = new Surroundings(() => this.styles);
     const markLayer = new VectorLayer({ source: this.marks, style: (f) => this.markStyle(f) });
     this.map = new OlMap({
-      target, view: this.view, pixelRatio: Math.min(window.devicePixelRatio, 2), controls: usualControls({ rotate: false, zoom: false, attributionOptions: { collapsible: false } }).extend([new ScaleLine()]),
+      target, view: this.view, pixelRatio: Math.min(window.devicePixelRatio, 2), controls: usualControls({ rotate: false, zoom: false, attributionOptions: { collapsible: false, tipLabel: "" } }).extend([new ScaleLine()]),
       layers: [...this.surroundings.layers, this.coverageLayer, this.coneLayer, this.drawnLayer, markLayer, this.cameraLayer],
     });
     this.map.on("singleclick", (event) => this.onClick(event));

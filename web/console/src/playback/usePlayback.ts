@@ -61,11 +61,11 @@ export function usePlayback(): Playback {
     return waiting && performance.now() - heldSince < PATIENCE_MS;
   }
 
-  /** Where nobody has a picture, go on to the first moment at which somebody has. */
+  /** Where nobody has a picture, go on to the first moment at which somebody has, or to the end of what is loaded. */
   function skipGaps(moment: number): number {
     if ([...lanes.values()].some((lane) => lane.state !== "gap")) return moment;
     const next = Math.min(...[...lanes.values()].map((lane) => lane.next(moment) ?? Infinity));
-    return Number.isFinite(next) && next > moment ? next : moment;
+    return Math.max(moment, Number.isFinite(next) ? next : until);
   }
 
   /** Nothing is left to play: stop at the newest picture. A time-lapse is over then, as its next picture would take minutes. */

@@ -12,6 +12,7 @@ import { usePlayback } from "./usePlayback";
 
 export const MOST = 9;
 const START_LENGTH_MS = 2 * 3_600_000;
+const RECENT_MS = 60_000;
 const USUAL_FPS = 25;
 
 export function usePlaybackPage() {
@@ -94,15 +95,23 @@ export function usePlaybackPage() {
     selection.value = from !== null && to !== null && from > to ? (edge === 0 ? [at, null] : [null, at]) : next;
   }
 
-  /** The marked stretch; without one, the range in view up to now. */
-  const stretch = computed<Range>(() => {
+  const marked = computed<Range | null>(() => {
     const [from, to] = selection.value;
-    return from !== null && to !== null && to > from ? [from, to] : [range.value[0], Math.min(range.value[1], Date.now())];
+    return from !== null && to !== null && to > from ? [from, to] : null;
   });
+
+  /** The marked stretch; without one, the range in view up to now. */
+  const stretch = computed<Range>(() => marked.value ?? [range.value[0], Math.min(range.value[1], Date.now())]);
+
+  /** Where playing begins if no moment was chosen: at the mark; of a range that reaches the present, with the last minute. */
+  function beginning(): number {
+    const [from, to] = stretch.value;
+    return marked.value || to < Date.now() - RECENT_MS ? from : Math.max(from, to - RECENT_MS);
+  }
 
   watch(cameras, (now) => {
     if (!now.includes(focused.value)) focused.value = now[0] ?? "";
   });
 
-  return { resources, playback, cameras, kind, moment, wanted, focused, large, subOnly, selection, stretch, range, day, columns, shown, unknown, streamOf, choose, remove, zoomTo, wholeDay, fpsOf, mark };
+  return { resources, playback, cameras, kind, moment, wanted, focused, large, subOnly, selection, stretch, beginning, range, day, columns, shown, unknown, streamOf, choose, remove, zoomTo, wholeDay, fpsOf, mark };
 }

@@ -33,3 +33,8 @@ export const PAGES: Page[] = [
   { name: "reports", path: "/reports", permissions: ["report.view"], icon: DataAnalysis, label: "nav.reports", view: () => import("@/reports/ReportsView.vue") },
   { name: "admin", path: "/admin", permissions: Object.values(TABS), icon: SetUp, label: "nav.admin", view: () => import("@/admin/AdminView.vue") },
 ];
+
+/** The page that an address shows, or a part of which it shows; undefined: none. */
+export function pageAt(path: string): Page | undefined {
+  return PAGES.find((p) => path === p.path || path.startsWith(`${p.path}/`));
+}
