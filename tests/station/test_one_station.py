@@ -43,7 +43,8 @@ def serving(folder: Path, data: str = "") -> Iterator[subprocess.Popen[bytes]]:
 
 def workers_of(process: subprocess.Popen[bytes], count: int) -> list[psutil.Process]:
     def find() -> list[psutil.Process]:
-        found = [p for p in psutil.Process(process.pid).children() if "worker" in p.cmdline()]
+        children = [p for p in psutil.Process(process.pid).children() if p.status() != psutil.STATUS_ZOMBIE]
+        found = [p for p in children if "worker" in p.cmdline()]
         return found if len(found) >= count else []
 
     return wait_until(find)

@@ -152,7 +152,8 @@ def test_english_words_are_found_among_what_is_the_same_in_both_languages() -> N
 
 def chinese_words(texts: list[str], data: str) -> list[str]:
     """Return texts with Chinese that the station did not tell, or that is a text of the Chinese console."""
-    own = {t for t in ui_texts("zh-CN") if HAN.search(t) and len(t) > 1} - {display for _, display, *_ in ACCOUNTS_OF_DEMO}
+    names = {display for _, display, *_ in ACCOUNTS_OF_DEMO}
+    own = {t for t in ui_texts("zh-CN") if HAN.search(t) and len(t) > 1} - names
     return sorted({t.strip()[:80] for t in texts if t.strip() in own or any(w not in data for w in HAN.findall(t))})
 
 
