@@ -72,10 +72,16 @@ ALLOWED = frozenset(
 
 # Pages of the administrator name programs, commands to type and values of settings as they are written.
 ADMINISTRATOR = frozenset(
-    "ffmpeg sqlite postgresql vda noto sans cjk sc minwang install models list inode apt-get chrony smartmontools"
-    " smartctl smart root backup passphrase-file docs target auto off own proxy none zh en dir web wmts iana builtin"
-    " profile g x-forwarded-for x-forwarded forwarded proto host rfc sqlalchemy sqlite".split()
+    re.findall(
+        r"\S+",
+        """
+        ffmpeg sqlite postgresql vda noto sans cjk sc minwang install models list inode apt-get chrony smartmontools
+        smartctl smart root backup passphrase-file docs target auto off own proxy none zh en dir web wmts iana builtin
+        profile g x-forwarded-for x-forwarded forwarded proto host rfc sqlalchemy
+        """,
+    )
 )
+
 # Names in the demo: accounts, its cameras' credential and what they tell of themselves.
 NAMES = frozenset(name for name, *_ in ACCOUNTS_OF_DEMO) | {"village", "virtual", "main", "sub", "ve-main", "ve-sub"}
 
