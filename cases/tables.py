@@ -224,6 +224,33 @@ class AlertStep(Base):
     accuracy_m: Mapped[float | None] = mapped_column(Float, comment="Radius of 68 % confidence, m; null: unknown")
 
 
+class AlertTrail(Base):
+    """A later sighting of an open alert's subject."""
+
+    __tablename__ = "alert_trail"
+    __table_args__ = (Index(None, "camera", "at_us"), {"comment": "Where the subject of an alert was seen afterwards"})
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Primary key")
+    alert: Mapped[int] = mapped_column(ForeignKey("alert.id"), index=True, comment="Alert")
+    sighting: Mapped[int] = mapped_column(
+        BigInteger, comment="Id of the sighting in the sighting store; 0: a person saw the subject"
+    )
+    camera: Mapped[str] = mapped_column(String(40), comment="Camera id of the sighting")
+    village: Mapped[str] = mapped_column(String(40), comment="Village code of the camera")
+    at_us: Mapped[int] = mapped_column(BigInteger, comment="When it was seen, µs UTC")
+    thumbnail: Mapped[str] = mapped_column(
+        String(200), comment="Path of the picture below the data folder; empty: none"
+    )
+    direction: Mapped[int | None] = mapped_column(
+        comment="Direction in the picture (search.vocabulary.Direction); null: unknown"
+    )
+    heading: Mapped[float | None] = mapped_column(
+        Float, comment="Direction on the map, degrees clockwise from north; null: unknown"
+    )
+    recorded_at: Mapped[datetime] = mapped_column(comment="When it joined the alert (UTC)")
+    by: Mapped[str] = mapped_column(String(60), comment="'system', or the account that saw the subject")
+
+
 class Shift(Base):
     __tablename__ = "shift"
     __table_args__ = ({"comment": "Shifts of the duty desk (值班): who had it, from one signature to the next"},)

@@ -47,6 +47,8 @@ class EventKind(StrEnum):
     ALERT_DECLINED = "alert.declined"
     ALERT_ARRIVED = "alert.arrived"
     ALERT_CLOSED = "alert.closed"
+    ALERT_TRAIL = "alert.trail"
+    ALERT_SEEN_AGAIN = "alert.seen_again"  # the trail of an alert that patrol officers do not know
     BACKUP_MADE = "backup.made"
     BACKUP_FAILED = "backup.failed"
     BACKUP_OVERDUE = "backup.overdue"

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.alerts import notices, steps
-from cases.tables import Alert, AlertOutcome, AlertState, AlertStepKind, Case, WatchSubject
-from core.accounts.scope import village_in_scope
+from cases.tables import Alert, AlertOutcome, AlertState, AlertStepKind, AlertTrail, Case, WatchSubject
+from core.accounts.scope import Villages, village_in_scope
 from core.error_codes import ErrorCode
 from core.errors import ConflictError, NotFoundError, UsageError
 
@@ -23,11 +23,19 @@ RUNNING = (AlertState.NEW, *sorted(steps.OUT))  # somebody still has to act on i
 SENT = (*sorted(steps.OUT), AlertState.ANSWERED, AlertState.CLOSED)  # states in which patrol officers see an alert
 
 
+def in_scope(villages: Villages) -> ColumnElement[bool]:
+    """Condition: an alert concerns one of the villages, by its first sighting or by its trail (None: the town)."""
+    if villages is None:
+        return true()
+    trail = select(AlertTrail.id).where(AlertTrail.alert == Alert.id, AlertTrail.village.in_(villages))
+    return village_in_scope(Alert.village, villages) | trail.exists()
+
+
 async def get(
     session: AsyncSession, number: int, villages: Sequence[str] | None, states: Sequence[AlertState] | None = None
 ) -> Alert:
     """Return an alert within a scope, in one of `states` (None: any). Raises NotFoundError, also outside the scope."""
-    query = select(Alert).where(Alert.id == number, village_in_scope(Alert.village, villages))
+    query = select(Alert).where(Alert.id == number, in_scope(villages))
     if states is not None:
         query = query.where(_in_states(states))
     alert: Alert | None = await session.scalar(query)
@@ -73,7 +81,7 @@ async def recent(
         .order_by(Alert.id.desc())
         .limit(limit)
     )
-    query = query.where(village_in_scope(Alert.village, villages))
+    query = query.where(in_scope(villages))
     if states is not None:
         query = query.where(_in_states(states))
     if before is not None:
@@ -93,14 +101,18 @@ async def of_camera(
 async def count_running(session: AsyncSession, villages: Sequence[str] | None) -> int:
     """Return the number of alerts of a scope on which somebody still has to act."""
     query = select(func.count()).select_from(Alert).where(Alert.state.in_(RUNNING))
-    return await session.scalar(query.where(village_in_scope(Alert.village, villages))) or 0
+    return await session.scalar(query.where(in_scope(villages))) or 0
 
 
 async def is_quiet(session: AsyncSession, subject: int, camera: str, at_us: int, quiet_us: int) -> bool:
-    """Return whether the subject has no alert on the camera within `quiet_us` of a time."""
-    near = (Alert.at_us > at_us - quiet_us, Alert.at_us < at_us + quiet_us)
-    query = select(Alert.id).where(Alert.subject == subject, Alert.camera == camera, *near)
-    return await session.scalar(query.limit(1)) is None
+    """Return whether the subject has no alert and no trail on the camera within `quiet_us` of a time."""
+    start, end = at_us - quiet_us, at_us + quiet_us
+    query = select(Alert.id).where(Alert.subject == subject, Alert.camera == camera, Alert.at_us > start)
+    if await session.scalar(query.where(Alert.at_us < end).limit(1)) is not None:
+        return False
+    joined = select(AlertTrail.id).join(Alert, Alert.id == AlertTrail.alert).where(Alert.subject == subject)
+    on_camera = (AlertTrail.camera == camera, AlertTrail.at_us > start, AlertTrail.at_us < end)
+    return await session.scalar(joined.where(*on_camera).limit(1)) is None
 
 
 async def add(

@@ -52,6 +52,13 @@ async def declined(session: AsyncSession, now: datetime, alert: Alert) -> int:
     return await _call(session, now, message, left)
 
 
+async def reached(session: AsyncSession, now: datetime, alert: Alert, village: str) -> int:
+    """Queue the messages to officers of another village in which the subject was seen; returns their number."""
+    message = await _message(session, alert, f"reached/{village}", MessageKind.ALERT)
+    known = set(await _patrol_officers(session, alert.village))
+    return await _call(session, now, message, [n for n in await _patrol_officers(session, village) if n not in known])
+
+
 async def ended(session: AsyncSession, alert: Alert) -> None:
     """Cancel what is not sent yet: somebody acknowledged or answered, or the alert is closed."""
     await outbox.cancel(session, subject_of(alert))

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.alerts import phone_time
 from cases.alerts.phone_time import PhoneReport
-from cases.tables import Alert, AlertState, AlertStep, AlertStepKind
+from cases.tables import Alert, AlertState, AlertStep, AlertStepKind, AlertTrail
 from core import events
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
@@ -59,6 +59,12 @@ def is_possible(alert: Alert, kind: AlertStepKind) -> bool:
 async def of_alert(session: AsyncSession, alert: int) -> list[AlertStep]:
     """Return the steps of an alert, oldest first."""
     return list(await session.scalars(select(AlertStep).where(AlertStep.alert == alert).order_by(AlertStep.id)))
+
+
+async def villages(session: AsyncSession, alert: Alert) -> list[str]:
+    """Return the villages that an alert concerns: its own, then those of its trail."""
+    query = select(AlertTrail.village).where(AlertTrail.alert == alert.id, AlertTrail.village != alert.village)
+    return [alert.village, *await session.scalars(query.distinct().order_by(AlertTrail.village))]
 
 
 async def repeated(
@@ -111,8 +117,9 @@ async def record(
     session.add(row)
     announced, action = _RECORDS[kind]
     told: dict[str, JsonInput] = {"by": actor} if kind in _NAMED else {}
-    events.append(
-        session, now, announced, village=alert.village, camera=alert.camera, alert=alert.id, **told, **(event or {})
-    )
+    for village in await villages(session, alert):
+        events.append(
+            session, now, announced, village=village, camera=alert.camera, alert=alert.id, **told, **(event or {})
+        )
     await audit_trail.record(session, now, actor, action, str(alert.id), reason=text, **(audit or {}))
     return row

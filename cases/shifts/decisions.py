@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.registry import acceptance
 from cameras.states import FindingKind
 from cameras.tables import Acceptance, Camera, Finding
-from cases.alerts.alerts import RUNNING
+from cases.alerts.alerts import RUNNING, in_scope
 from cases.register import case_files
 from cases.shifts.handover import SHOWN, Excerpt
 from cases.tables import Alert, AlertState, SubjectState, WatchSubject
@@ -92,10 +92,10 @@ async def open_alerts(session: AsyncSession, scope: Villages, now: datetime) -> 
         select(Alert, WatchSubject.title, Camera.name)
         .join(WatchSubject, WatchSubject.id == Alert.subject)
         .outerjoin(Camera, Camera.id == Alert.camera)
-        .where(Alert.state.in_(RUNNING), village_in_scope(Alert.village, scope))
+        .where(Alert.state.in_(RUNNING), in_scope(scope))
     )
     counted = select(func.count()).select_from(Alert)
-    count = await session.scalar(counted.where(Alert.state.in_(RUNNING), village_in_scope(Alert.village, scope))) or 0
+    count = await session.scalar(counted.where(Alert.state.in_(RUNNING), in_scope(scope))) or 0
     lines = [
         OpenAlertLine(
             a.id, title, a.camera, name or a.camera, a.village, a.state, from_microseconds(a.at_us), a.raised_at,

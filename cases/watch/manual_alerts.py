@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
-from cases.alerts import alerts
+from cases.alerts import alerts, steps, trail
+from cases.alerts.trail import Seen
 from cases.tables import Alert
 from cases.watch.subjects import subject_of
 from core import events
@@ -32,6 +33,7 @@ async def raise_manual_alert(
 ) -> Alert:
     """Raise and dispatch an alert for a subject that an officer saw on a camera.
 
+    If officers are already out for the subject, the sighting joins that alert's trail, and that alert is returned.
     `thumbnail`: path of a JPEG below the data folder. Raises NotFoundError, and ConflictError for a subject that is not
     active or not looked for in this village.
     """
@@ -40,6 +42,10 @@ async def raise_manual_alert(
         raise ConflictError("this subject is not on the watch list now", ErrorCode.SUBJECT_NOT_ACTIVE)
     if row.villages is not None and camera.village not in row.villages:
         raise ConflictError("this subject is not looked for in that village", ErrorCode.SUBJECT_NOT_IN_VILLAGE)
+    seen = Seen(MANUAL_SIGHTING, camera.id, camera.village, at_us, thumbnail)
+    if (running := await trail.open_alert(session, row.id, seen, steps.OUT)) is not None:
+        await trail.append(session, now, running, seen, actor)
+        return running
     alert = await alerts.add(
         session, now, row, sighting=MANUAL_SIGHTING, camera=camera.id, village=camera.village, at_us=at_us,
         thumbnail=thumbnail,

@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cases.alerts import alerts
+from cases.alerts import alerts, trail
 from cases.tables import Alert, WatchSubject
 from cases.watch import subjects
 from cases.watch.look_back import IN_PROGRESS, LookBack
@@ -120,7 +120,10 @@ class Matcher:
         *,
         direct: bool = True,
     ) -> bool:
-        """Raise an alert for a match, unless one was raised shortly before. `direct`: the approver's rule applies."""
+        """Raise an alert for a match, or add it to the trail of the subject's open alert.
+
+        Neither if the subject was on the camera shortly before. `direct`: the approver's rule applies.
+        """
         at_us = sighting.best_ms * 1000
         async with self._database.reading() as session:
             if not await alerts.is_quiet(session, subject.id, place.camera, at_us, ALERT_QUIET_US):
@@ -130,6 +133,10 @@ class Matcher:
         async with self._database.session() as session:
             if not (await session.get_one(WatchSubject, subject.id)).is_active(now):
                 return False  # ended since the list was read
+            seen = trail.Seen(sighting.id, place.camera, place.village, at_us, picture, sighting.direction)
+            if (running := await trail.open_alert(session, subject.id, seen)) is not None:
+                await trail.append(session, now, running, seen)
+                return False
             alert = await alerts.add(
                 session, now, subject, sighting=sighting.id, camera=place.camera, village=place.village, at_us=at_us,
                 thumbnail=picture,

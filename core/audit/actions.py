@@ -26,6 +26,7 @@ class AuditAction(StrEnum):
     ALERT_RECALL = "alert.recall"
     ALERT_REJECT = "alert.reject"
     ALERT_SNOOZE = "alert.snooze"
+    ALERT_TRAIL = "alert.trail"
     ALERT_VIEW = "alert.view"
     ARCHIVE_REPAIR = "archive.repair"
     AUDIT_EXPORT = "audit.export"

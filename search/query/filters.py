@@ -240,7 +240,7 @@ def _headings(where: CameraScope, heading: HeadingWord | None) -> tuple[tuple[fr
         ways = tuple(
             int(d)
             for d in Direction
-            if d and abs((_bearing(d, float(azimuth)) - wanted + 180) % 360 - 180) <= _HEADING_TOLERANCE_DEG
+            if d and abs((map_bearing(d, float(azimuth)) - wanted + 180) % 360 - 180) <= _HEADING_TOLERANCE_DEG
         )
         groups.setdefault(ways, set()).add(number)
     if not groups:
@@ -251,7 +251,7 @@ def _headings(where: CameraScope, heading: HeadingWord | None) -> tuple[tuple[fr
     return tuple((frozenset(cameras), ways) for ways, cameras in groups.items())
 
 
-def _bearing(way: Direction, azimuth: float) -> float:
+def map_bearing(way: Direction, azimuth: float) -> float:
     """Return the compass bearing of a movement in the picture of a camera with this azimuth, degrees."""
     turned = {
         Direction.up: 0,

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from sqlalchemy import select
 
-from cases.tables import Alert, AlertState
+from cases.tables import Alert, AlertState, AlertTrail
 from core.clock import Clock, to_microseconds
 from core.database import Database
 from nvr.archive.retention.holds import effective_holds
@@ -32,10 +32,15 @@ class NeededSightings:
             alerts = await session.scalars(
                 select(Alert.sighting).where(Alert.sighting.between(first, last), Alert.state != AlertState.REJECTED)
             )
+            trails = await session.scalars(
+                select(AlertTrail.sighting)
+                .join(Alert, Alert.id == AlertTrail.alert)
+                .where(AlertTrail.sighting.between(first, last), Alert.state != AlertState.REJECTED)
+            )
             judged = select(Judgement.sighting).where(
                 Judgement.sighting.between(first, last), Judgement.verdict == SightingVerdict.CANDIDATE
             )
-            found = frozenset([*alerts, *await session.scalars(judged)])
+            found = frozenset([*alerts, *trails, *await session.scalars(judged)])
             cameras: dict[str, set[int]] = defaultdict(set)
             for row in await session.scalars(select(CameraNumber)):
                 cameras[row.camera].add(row.number)

@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cases.tables import Alert, WatchSubject
+from cases.tables import Alert, AlertTrail, WatchSubject
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import Clock, from_microseconds, to_microseconds
@@ -35,7 +35,9 @@ from search.tables import Judgement
 
 log = logging.getLogger(__name__)
 
-PictureRow = Alert | WatchSubject | Judgement | Inspection | Fault | WorkOrderPhoto  # a row that refers to pictures
+PictureRow = (
+    Alert | AlertTrail | WatchSubject | Judgement | Inspection | Fault | WorkOrderPhoto
+)  # a row that refers to pictures
 
 FOLDERS = ("alerts", "watch", "candidates", "patrol", "orders")
 BATCH = 500
@@ -46,6 +48,7 @@ class PictureKind(StrEnum):
     """What the pictures belong to; the audit trail counts the rows of each kind under these names."""
 
     ALERTS = "alerts"
+    TRAILS = "trails"
     SUBJECTS = "subjects"
     CANDIDATES = "candidates"
     INSPECTIONS = "inspections"
@@ -95,6 +98,7 @@ class PictureRetention:
         counts: dict[str, int] = {}
         for kind, days in (
             (PictureKind.ALERTS, self._settings.alert_days),
+            (PictureKind.TRAILS, self._settings.alert_days),
             (PictureKind.SUBJECTS, self._settings.alert_days),
             (PictureKind.CANDIDATES, self._settings.candidate_days),
             (PictureKind.INSPECTIONS, self._settings.patrol_days),
@@ -125,6 +129,14 @@ async def _alerts(session: AsyncSession, before: datetime, position: int) -> Seq
     query = select(Alert).where(Alert.thumbnail != "", Alert.raised_at < before, Alert.id > position)
     alerts = await session.scalars(query.order_by(Alert.id).limit(BATCH))
     return [OldPicture(a, a.camera, from_microseconds(a.at_us), a.raised_at) for a in alerts]
+
+
+async def _trails(session: AsyncSession, before: datetime, position: int) -> Sequence[OldPicture]:
+    query = select(AlertTrail).where(
+        AlertTrail.thumbnail != "", AlertTrail.recorded_at < before, AlertTrail.id > position
+    )
+    found = await session.scalars(query.order_by(AlertTrail.id).limit(BATCH))
+    return [OldPicture(t, t.camera, from_microseconds(t.at_us), t.recorded_at) for t in found]
 
 
 async def _subjects(session: AsyncSession, before: datetime, position: int) -> Sequence[OldPicture]:
@@ -167,6 +179,7 @@ async def _order_photos(session: AsyncSession, before: datetime, position: int) 
 # Each returns the next rows after an id, by id, whose retention time began before a time.
 _FIND: dict[PictureKind, Callable[[AsyncSession, datetime, int], Awaitable[Sequence[OldPicture]]]] = {
     PictureKind.ALERTS: _alerts,
+    PictureKind.TRAILS: _trails,
     PictureKind.SUBJECTS: _subjects,
     PictureKind.CANDIDATES: _candidates,
     PictureKind.INSPECTIONS: _inspections,
@@ -203,6 +216,7 @@ async def _named(session: AsyncSession) -> set[str]:
     found: set[str] = set()
     for column in (
         Alert.thumbnail,
+        AlertTrail.thumbnail,
         WatchSubject.picture,
         Judgement.thumbnail,
         Inspection.picture,

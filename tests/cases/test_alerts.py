@@ -32,7 +32,7 @@ async def test_a_matching_sighting_becomes_one_alert(
     await write_sighting(database, clock, days)  # same person, same camera: no second alert for ten minutes
     assert await matcher.run_once() == 1
     assert await matcher.run_once() == 0
-    clock.advance(700)
+    clock.advance(7201)  # until two hours later a sighting joins the alert's trail
     await write_sighting(database, clock, days)
     assert await matcher.run_once() == 1
     assert [a.state for a in await all_alerts(database)] == ["new", "new"]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from cases.alerts import alerts, trail
+from cases.alerts.trail import Seen
 from cases.tables import Alert, AlertState, Case, WatchSubject
 from core.accounts.permissions import Role
 from core.clock import SystemClock
 from core.database import Database
+from core.settings import Settings
 from tests.web.calls import get, post, submit
 from tests.web.conftest import SignIn
 
@@ -99,6 +103,28 @@ async def test_who_cannot_come_says_why_and_another_takes_it(sign_in: SignIn) ->
     assert told["alert"]["state"] == "dispatched"
     assert (await post(second, f"{ALERT}/ack", step()))["alert"]["acked_by"] == "patrol_officer-wangjia"
     await post(first, f"{ALERT}/ack", step(), 409)
+
+
+async def test_one_alert_shows_steps_trail_and_next_cameras(
+    sign_in: SignIn, database: Database, station_settings: Settings, alert: int
+) -> None:
+    path = station_settings.data.dir / "alerts/2.jpg"
+    await asyncio.to_thread(lambda: (path.parent.mkdir(parents=True), path.write_bytes(b"\xff\xd8\xff")))
+    async with database.session() as session:
+        row = await alerts.get(session, alert, None)
+        await trail.append(session, NOW, row, Seen(2, "wj-02", "wangjia", 61_000_000, "alerts/2.jpg", 1))
+    phone, others = await sign_in(Role.PATROL_OFFICER, ["wangjia"]), await sign_in(Role.PATROL_OFFICER, ["xidian"])
+    await post(phone, f"{ALERT}/ack", step(place={"latitude": 29.5, "longitude": 121.4}))
+    told = await get(phone, ALERT)
+    assert [(s["kind"], s["by"], s["latitude"]) for s in told["steps"]] == [("acked", "patrol_officer-wangjia", 29.5)]
+    (seen,) = told["trail"]
+    assert (seen["camera"], seen["direction"], seen["has_picture"]) == ("wj-02", "right", True)
+    assert told["last_camera"] == "wj-02" and len(told["next"]) <= 5
+    assert all(n["walking"]["earliest"] >= told["last_seen_at"] for n in told["next"])
+    for url, status in ((ALERT, 404), (f"{ALERT}/trail/{seen['entry']}/thumbnail", 404)):
+        assert (await others.get(url)).status == status
+    assert (await phone.get(f"{ALERT}/trail/{seen['entry']}/thumbnail")).status == 200
+    assert (await phone.get(f"{ALERT}/trail/99/thumbnail")).status == 404
 
 
 @pytest.mark.usefixtures("alert")

@@ -47,6 +47,7 @@ SAMPLES = {
     "subject": "1",
     "finding": "1",
     "alert": "1",
+    "entry": "1",
     "village": "wangjia",
     "number": "1",
     "order": "1",

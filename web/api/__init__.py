@@ -3,6 +3,7 @@
 from web.api import (
     acceptance,
     accounts,
+    alert_detail,
     alert_live,
     alert_steps,
     alerts,
@@ -55,6 +56,7 @@ ROUTES: tuple[Route, ...] = tuple(
         acceptance,
         accounts,
         alert_live,
+        alert_detail,
         alert_steps,
         alerts,
         bookmarks,

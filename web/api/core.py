@@ -45,6 +45,7 @@ _PERMISSION_OF_KIND: dict[str, Permission] = {
     EventKind.ALERT_RAISED: Permission.ALERT_CONFIRM,
     EventKind.ALERT_REJECTED: Permission.ALERT_CONFIRM,  # not dispatched to the patrol officers
     EventKind.ALERT_SNOOZED: Permission.ALERT_CONFIRM,
+    EventKind.ALERT_SEEN_AGAIN: Permission.ALERT_CONFIRM,
 }
 _PERMISSION_OF_SUBJECT = {
     "alert": Permission.ALERT_VIEW,

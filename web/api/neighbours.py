@@ -58,12 +58,12 @@ async def neighbours(c: Context[NeighbourQuery]) -> NeighboursReply:
     at = c.query.at or c.services.clock.now()
     return NeighboursReply(
         camera=origin.id, at=at, has_position=bool(origin.profile.get("position")),
-        neighbours=[_view(n, at) for n in found], without_position=unknown,
+        neighbours=[neighbour_view(n, at) for n in found], without_position=unknown,
         positions_known=any(camera.profile.get("position") for camera in cameras),
     )  # fmt: skip
 
 
-def _view(n: NeighbourCamera, at: datetime) -> NeighbourView:
+def neighbour_view(n: NeighbourCamera, at: datetime) -> NeighbourView:
     return NeighbourView(
         camera=n.camera.id, name=n.camera.name, village=n.camera.village, metres=n.metres, bearing=n.bearing,
         faces=n.camera.profile.get("azimuth"),

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from cameras.states import WallLayout
 from cameras.tables import Camera, DeviceSeen, Finding, WallView
-from cases.tables import Alert, Case, WatchSubject
+from cases.tables import Alert, AlertTrail, Case, WatchSubject
 from core import events
 from core.clock import SystemClock, to_microseconds
 from core.database import Base, Database
@@ -104,6 +104,8 @@ async def fill(database: Database, settings: Settings, sightings: SightingStore,
                     )
                 )
             ).id  # fmt: skip
+        later = {"alert": made["sent"], "sighting": seen.id, "camera": camera, "village": village, "by": mark}
+        made["entry"] = (await add(AlertTrail(at_us=at_ms * 1000 + 1, thumbnail=picture, recorded_at=NOW, **later))).id
         for name, title in (("order", mark), ("order2", mark)):
             order = await add(
                 WorkOrder(

@@ -4,7 +4,7 @@ import type { AuditAction, AuditView } from "@/api/schema";
 export const VIEWS: AuditView[] = ["viewing", "off_hours", "exports", "failed_sign_ins", "permissions", "configuration", "decisions"];
 export const ACTIONS: AuditAction[] = [
   "acceptance.view", "alert.ack", "alert.answer", "alert.arrive", "alert.close", "alert.decline", "alert.dispatch", "alert.list", "alert.raise", "alert.recall",
-  "alert.reject", "alert.snooze", "alert.view", "archive.repair", "audit.export", "audit.key", "audit.seal", "bookmark.add",
+  "alert.reject", "alert.snooze", "alert.trail", "alert.view", "archive.repair", "audit.export", "audit.key", "audit.seal", "bookmark.add",
   "bookmark.delete", "camera.accept", "camera.acceptance", "camera.acceptance_propose", "camera.account",
   "camera.adopt", "camera.configure", "camera.edit", "camera.move", "camera.replace", "camera.restore",
   "camera.retire", "camera.sign", "cameras.expect", "cameras.identify", "cameras.onboarding.survey",

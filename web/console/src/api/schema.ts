@@ -137,6 +137,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts/{alert}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One alert with its steps, its trail, and the cameras on which its subject can be seen next. */
+        get: operations["alert_detail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alerts/{alert}/ack": {
         parameters: {
             query?: never;
@@ -316,6 +333,23 @@ export interface paths {
         };
         /** JPEG of what was seen; needs a stated purpose once the alert is answered or rejected. */
         get: operations["alert_thumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/{alert}/trail/{entry}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** JPEG of a later sighting; needs a stated purpose once nobody has to act on the alert any more. */
+        get: operations["trail_thumbnail"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3030,6 +3064,35 @@ export interface components {
             /** Send */
             send: boolean;
         };
+        /** AlertDetail */
+        AlertDetail: {
+            alert: components["schemas"]["AlertView"];
+            /**
+             * Last Camera
+             * @description Where the subject was seen last
+             */
+            last_camera: string;
+            /**
+             * Last Seen At
+             * Format: date-time
+             */
+            last_seen_at: string;
+            /**
+             * Next
+             * @description Most plausible first; empty where positions are unknown
+             */
+            next: components["schemas"]["NextCameraView"][];
+            /**
+             * Steps
+             * @description Oldest first
+             */
+            steps: components["schemas"]["StepView"][];
+            /**
+             * Trail
+             * @description Oldest sighting first, without the one that raised the alert
+             */
+            trail: components["schemas"]["TrailView"][];
+        };
         /** AlertLiveBody */
         AlertLiveBody: {
             /** Camera */
@@ -3106,6 +3169,12 @@ export interface components {
          * @enum {string}
          */
         AlertState: "new" | "dispatched" | "acked" | "answered" | "rejected" | "recalled" | "under_way" | "closed";
+        /**
+         * AlertStepKind
+         * @description What somebody did with an alert.
+         * @enum {string}
+         */
+        AlertStepKind: "dispatched" | "rejected" | "recalled" | "snoozed" | "acked" | "declined" | "arrived" | "answered" | "closed";
         /** AlertView */
         AlertView: {
             /** Acked At */
@@ -3228,7 +3297,7 @@ export interface components {
          *     nvr.clock.plausibility.ClockChange.
          * @enum {string}
          */
-        AuditAction: "acceptance.view" | "alert.ack" | "alert.answer" | "alert.arrive" | "alert.close" | "alert.decline" | "alert.dispatch" | "alert.list" | "alert.raise" | "alert.recall" | "alert.reject" | "alert.snooze" | "alert.view" | "archive.repair" | "audit.export" | "audit.key" | "audit.seal" | "bookmark.add" | "bookmark.delete" | "camera.accept" | "camera.acceptance" | "camera.acceptance_propose" | "camera.account" | "camera.adopt" | "camera.configure" | "camera.edit" | "camera.move" | "camera.replace" | "camera.restore" | "camera.retire" | "camera.sign" | "cameras.expect" | "cameras.identify" | "cameras.onboarding.survey" | "candidate.list" | "case.close" | "case.open" | "contact.change" | "credential.set" | "events.open" | "fault.list" | "fault.picture" | "fault.reference" | "fault.report" | "fault.verdict" | "fault.week" | "finding.accept" | "footage.export" | "hold.add" | "hold.case_closed" | "hold.follow" | "hold.release" | "hold.review" | "inventory.apply" | "inventory.export" | "lanes.view" | "live.close" | "live.open" | "maintenance.begin" | "maintenance.end" | "order.cost" | "order.create" | "order.move" | "order.photo" | "order.photo_view" | "order.still" | "patrol.ask" | "patrol.sign" | "patrol.supplement" | "pictures.drop" | "playback.close" | "playback.open" | "ptz.preset" | "ptz.take" | "register.view" | "report.export" | "report.view" | "retention.confirm" | "retention.ntp" | "retention.returned" | "retention.suspended" | "retention.time" | "review.draw" | "review.verdict" | "search.count" | "search.query.co_occurrence" | "search.query.motion_search" | "search.query.similar" | "search.run" | "session.close" | "session.end" | "session.open" | "session.purpose" | "session.refused" | "shift.note" | "shift.take_over" | "shift.view" | "sighting.judge" | "sighting.view" | "sightings.drop" | "sightings.unmatched" | "snapshot.save" | "snapshot.view" | "station.bundle" | "strip.view" | "thumbnail.view" | "time_lapse.close" | "time_lapse.open" | "user.change" | "user.create" | "user.password" | "user.password_refused" | "user.reset" | "user.unlock" | "vendor.change" | "wall_view.change" | "wall_view.create" | "wall_view.delete" | "watch.approve" | "watch.end" | "watch.expected" | "watch.list" | "watch.look_back" | "watch.picture" | "watch.propose" | "watch.refuse" | "watch.renew";
+        AuditAction: "acceptance.view" | "alert.ack" | "alert.answer" | "alert.arrive" | "alert.close" | "alert.decline" | "alert.dispatch" | "alert.list" | "alert.raise" | "alert.recall" | "alert.reject" | "alert.snooze" | "alert.trail" | "alert.view" | "archive.repair" | "audit.export" | "audit.key" | "audit.seal" | "bookmark.add" | "bookmark.delete" | "camera.accept" | "camera.acceptance" | "camera.acceptance_propose" | "camera.account" | "camera.adopt" | "camera.configure" | "camera.edit" | "camera.move" | "camera.replace" | "camera.restore" | "camera.retire" | "camera.sign" | "cameras.expect" | "cameras.identify" | "cameras.onboarding.survey" | "candidate.list" | "case.close" | "case.open" | "contact.change" | "credential.set" | "events.open" | "fault.list" | "fault.picture" | "fault.reference" | "fault.report" | "fault.verdict" | "fault.week" | "finding.accept" | "footage.export" | "hold.add" | "hold.case_closed" | "hold.follow" | "hold.release" | "hold.review" | "inventory.apply" | "inventory.export" | "lanes.view" | "live.close" | "live.open" | "maintenance.begin" | "maintenance.end" | "order.cost" | "order.create" | "order.move" | "order.photo" | "order.photo_view" | "order.still" | "patrol.ask" | "patrol.sign" | "patrol.supplement" | "pictures.drop" | "playback.close" | "playback.open" | "ptz.preset" | "ptz.take" | "register.view" | "report.export" | "report.view" | "retention.confirm" | "retention.ntp" | "retention.returned" | "retention.suspended" | "retention.time" | "review.draw" | "review.verdict" | "search.count" | "search.query.co_occurrence" | "search.query.motion_search" | "search.query.similar" | "search.run" | "session.close" | "session.end" | "session.open" | "session.purpose" | "session.refused" | "shift.note" | "shift.take_over" | "shift.view" | "sighting.judge" | "sighting.view" | "sightings.drop" | "sightings.unmatched" | "snapshot.save" | "snapshot.view" | "station.bundle" | "strip.view" | "thumbnail.view" | "time_lapse.close" | "time_lapse.open" | "user.change" | "user.create" | "user.password" | "user.password_refused" | "user.reset" | "user.unlock" | "vendor.change" | "wall_view.change" | "wall_view.create" | "wall_view.delete" | "watch.approve" | "watch.end" | "watch.expected" | "watch.list" | "watch.look_back" | "watch.picture" | "watch.propose" | "watch.refuse" | "watch.renew";
         /** AuditEntry */
         AuditEntry: {
             /**
@@ -6165,6 +6234,41 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /** NextArrival */
+        NextArrival: {
+            /**
+             * Earliest
+             * Format: date-time
+             */
+            earliest: string;
+            /**
+             * Latest
+             * Format: date-time
+             */
+            latest: string;
+        };
+        /**
+         * NextCameraView
+         * @description A camera on which the subject can be seen next, with its window on foot and on two wheels.
+         */
+        NextCameraView: {
+            /**
+             * Bearing
+             * @description Degrees clockwise from north
+             */
+            bearing: number;
+            /** Camera */
+            camera: string;
+            /**
+             * Metres
+             * @description Straight line; the latest arrival allows for roads that are longer
+             */
+            metres: number;
+            /** Name */
+            name: string;
+            riding: components["schemas"]["NextArrival"];
+            walking: components["schemas"]["NextArrival"];
+        };
         /**
          * NoRateReason
          * @description Why there is no value.
@@ -7922,6 +8026,32 @@ export interface components {
              */
             clock_wrong: boolean;
         };
+        /** StepView */
+        StepView: {
+            /** Accuracy M */
+            accuracy_m: number | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /**
+             * Kind
+             * @description Text that is not listed comes from another release
+             */
+            kind: components["schemas"]["AlertStepKind"] | string;
+            /**
+             * Latitude
+             * @description Where the phone was, WGS 84; null: unknown
+             */
+            latitude: number | null;
+            /** Longitude */
+            longitude: number | null;
+            /** Text */
+            text: string;
+        };
         /** Stop */
         Stop: {
             /** Camera */
@@ -8259,6 +8389,39 @@ export interface components {
             day: string;
             /** Villages */
             villages: components["schemas"]["VillageToday"][];
+        };
+        /**
+         * TrailView
+         * @description A later sighting of the subject.
+         */
+        TrailView: {
+            /**
+             * By
+             * @description 'system', or the account that saw the subject
+             */
+            by: string;
+            /** Camera */
+            camera: string;
+            /** Camera Name */
+            camera_name: string;
+            /** @description In the picture; null: unknown */
+            direction: components["schemas"]["DirectionWord"] | null;
+            /** Entry */
+            entry: number;
+            /** Has Picture */
+            has_picture: boolean;
+            /**
+             * Heading
+             * @description Of the movement on the map, degrees clockwise from north; null: unknown
+             */
+            heading: number | null;
+            /**
+             * Seen At
+             * Format: date-time
+             */
+            seen_at: string;
+            /** Village */
+            village: string;
         };
         /**
          * TravelMode
@@ -8805,12 +8968,14 @@ export type AerialView = components['schemas']['AerialView'];
 export type AlertAnswer = components['schemas']['AlertAnswer'];
 export type AlertCameraView = components['schemas']['AlertCameraView'];
 export type AlertConfirmBody = components['schemas']['AlertConfirmBody'];
+export type AlertDetail = components['schemas']['AlertDetail'];
 export type AlertLiveBody = components['schemas']['AlertLiveBody'];
 export type AlertMark = components['schemas']['AlertMark'];
 export type AlertOutcome = components['schemas']['AlertOutcome'];
 export type AlertPlaceReply = components['schemas']['AlertPlaceReply'];
 export type AlertQuery = components['schemas']['AlertQuery'];
 export type AlertState = components['schemas']['AlertState'];
+export type AlertStepKind = components['schemas']['AlertStepKind'];
 export type AlertView = components['schemas']['AlertView'];
 export type AnswerBody = components['schemas']['AnswerBody'];
 export type ArrivalView = components['schemas']['ArrivalView'];
@@ -8978,6 +9143,8 @@ export type NeighboursReply = components['schemas']['NeighboursReply'];
 export type NeighbourView = components['schemas']['NeighbourView'];
 export type NewAccount = components['schemas']['NewAccount'];
 export type NewPassword = components['schemas']['NewPassword'];
+export type NextArrival = components['schemas']['NextArrival'];
+export type NextCameraView = components['schemas']['NextCameraView'];
 export type NoRateReason = components['schemas']['NoRateReason'];
 export type NoteBody = components['schemas']['NoteBody'];
 export type NoteView = components['schemas']['NoteView'];
@@ -9073,6 +9240,7 @@ export type StationReply = components['schemas']['StationReply'];
 export type StationState = components['schemas']['StationState'];
 export type StepBody = components['schemas']['StepBody'];
 export type StepReply = components['schemas']['StepReply'];
+export type StepView = components['schemas']['StepView'];
 export type Stop = components['schemas']['Stop'];
 export type StreamKind = components['schemas']['StreamKind'];
 export type StreamView = components['schemas']['StreamView'];
@@ -9090,6 +9258,7 @@ export type TimeLapseQuery = components['schemas']['TimeLapseQuery'];
 export type TogetherBody = components['schemas']['TogetherBody'];
 export type ToneWord = components['schemas']['ToneWord'];
 export type TownToday = components['schemas']['TownToday'];
+export type TrailView = components['schemas']['TrailView'];
 export type TravelMode = components['schemas']['TravelMode'];
 export type Tree = components['schemas']['Tree'];
 export type TreeCamera = components['schemas']['TreeCamera'];
@@ -9400,6 +9569,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AlertView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    alert_detail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDetail"];
                 };
             };
             /** @description Refused or failed */
@@ -9765,6 +9965,36 @@ export interface operations {
             header?: never;
             path: {
                 alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    trail_thumbnail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert: string;
+                entry: string;
             };
             cookie?: never;
         };
