@@ -41,7 +41,7 @@ from web.doctor.checks import CHECKS
 from web.doctor.facts import CheckedStation
 from web.doctor.runner import Doctor
 from web.framework import enforcement, refusals
-from web.http import anonymous_limit, not_found, proxies, security_headers
+from web.http import anonymous_limit, not_found, phone_site, proxies, security_headers
 from web.http.anonymous_limit import AnonymousLimit
 from web.http.connection_limits import MAX_DOWNLOADS, MAX_EVENT_SOCKETS, MAX_LIVE_SOCKETS, OpeningRate, SocketLimit
 from web.http.file_response import FileResponse, Static
@@ -85,8 +85,6 @@ CONSOLE_PATHS = (
     "/password",
     "/orders",
     "/review",
-    "/contractor",
-    "/m",
 )
 
 
@@ -100,7 +98,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
             proxies.middleware(settings.web),
             security_headers.middleware,
             limited,
-            not_found.middleware(DIST / "index.html", refusals.error),
+            not_found.middleware(_page_of, refusals.error),
         ],
         client_max_size=MAX_JSON_BYTES,
     )
@@ -109,6 +107,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
     enforcement.install(app, api.ROUTES)
     for page in CONSOLE_PATHS:
         app.router.add_get(page, _index)
+    phone_site.add_routes(app.router, lambda: DIST)
     if (DIST / "assets").is_dir():
         app.router.register_resource(Static("/assets", DIST / "assets", headers=ASSET_HEADERS))
     app.cleanup_ctx.append(_background)
@@ -158,6 +157,11 @@ def _services(settings: Settings, database: Database, accounts: Accounts, clock:
         uploads=Uploads(data_dir),
         example_pool=DecodePool(1, 40.0, pipeline.prepare, (settings.search, model_dir_of(settings))),
     )
+
+
+def _page_of(path: str) -> Path:
+    """Return the document that answers for an address which nobody serves."""
+    return DIST / ("phone.html" if path.startswith(phone_site.PHONE) else "index.html")
 
 
 async def _index(_request: web.Request) -> web.StreamResponse:

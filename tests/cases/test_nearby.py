@@ -48,6 +48,11 @@ def test_an_alert_opens_cameras_while_it_is_open_and_half_an_hour_longer(
         assert not nearby.may_watch(one, origin, origin, until)
 
 
+def test_an_alert_that_is_closed_without_an_answer_ends_with_the_closing() -> None:
+    closed = alert(AlertState.CLOSED, confirmed_at=NOW, closed_at=NOW + timedelta(minutes=10))
+    assert nearby.watchable_until(closed) == NOW + timedelta(minutes=40)
+
+
 def test_an_alert_that_nobody_sent_out_opens_nothing() -> None:
     assert nearby.watchable_until(alert(AlertState.NEW)) is None
 

@@ -317,6 +317,6 @@ async def test_every_console_page_has_a_path(sign_in: SignIn) -> None:
     text = "".join([await asyncio.to_thread((shell / name).read_text) for name in ("router.ts", "pages.ts")])
     pages = {p if p.startswith("/") else f"/{p}" for p in re.findall(r'path: "([\w/:]*)"', text)}
     known = {re.sub(r"{(\w+)}", r":\1", p) for p in CONSOLE_PATHS}
-    assert pages == known
+    assert pages - {"/m/:rest(.*)*"} == known  # the phone's pages are a document of their own
     client = await sign_in(None)
-    assert {(await client.get(p)).status for p in pages} == {200}
+    assert {(await client.get(p)).status for p in known} == {200}

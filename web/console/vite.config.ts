@@ -39,12 +39,42 @@ const proxied: ProxyOptions = {
     proxy.on("proxyReqWs", (request) => request.setHeader("origin", STATION));
   },
 };
+// Tells the phone's service worker which files of the build are the phone's shell.
+const phoneShell: Plugin = {
+  name: "phone-shell",
+  apply: "build",
+  generateBundle(_options, bundle) {
+    const shell = new Set<string>();
+    const add = (file: string): void => {
+      const part = bundle[file];
+      if (shell.has(file) || !part) return;
+      shell.add(file);
+      if (part.type !== "chunk") return;
+      for (const css of part.viteMetadata?.importedCss ?? []) shell.add(css);
+      for (const next of [...part.imports, ...part.dynamicImports]) add(next);
+    };
+    const parts = Object.values(bundle).filter((part) => part.type === "chunk");
+    add(parts.find((part) => part.isEntry && part.name === "phone")!.fileName);
+    const worker = parts.find((part) => part.name === "sw")!;
+    worker.code = worker.code.replace(/["'`]SHELL_FILES["'`]/, JSON.stringify([...shell].sort().map((file) => `/${file}`)));
+  },
+};
+
+// As the server does: the phone's pages are another document than the console's.
+const phonePages: Plugin = {
+  name: "phone-pages",
+  configureServer: ({ middlewares }) =>
+    void middlewares.use((request, _answer, next) => {
+      if (/^\/m\/[\w/-]*(\?|$)/.test(request.url ?? "")) request.url = "/phone.html";
+      next();
+    }),
+};
 const proxy = { "/api": proxied, "/register": proxied, "/report/": proxied };
 
 export default defineConfig({
-  plugins: [vue(), precompress(), Components({ dts: false, dirs: [], resolvers: [ElementPlusResolver({ importStyle: "css" })] })],
+  plugins: [vue(), phonePages, phoneShell, precompress(), Components({ dts: false, dirs: [], resolvers: [ElementPlusResolver({ importStyle: "css" })] })],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
-  build: { target: "es2022", chunkSizeWarningLimit: 900, modulePreload: { polyfill: false } },
+  build: { target: "es2022", chunkSizeWarningLimit: 900, modulePreload: { polyfill: false }, rolldownOptions: { input: { console: "index.html", phone: "phone.html", sw: "src/phone/sw.ts" }, output: { entryFileNames: ({ name }) => (name === "sw" ? "m/sw.js" : "assets/[name]-[hash].js") } } },
   server: { proxy },
   preview: { proxy },
   define: { __VUE_OPTIONS_API__: "false", __VUE_I18N_LEGACY_API__: "false", __INTLIFY_PROD_DEVTOOLS__: "false" },

@@ -9,6 +9,7 @@ export default mergeConfig(
     test: {
       environment: "happy-dom",
       include: ["src/**/*.test.ts"],
+      setupFiles: ["src/i18n/console.ts"],
       maxWorkers: 2,
       server: { deps: { inline: ["element-plus"] } },
     },

@@ -1,7 +1,7 @@
 """Answers requests for addresses that nobody serves.
 
-A page request gets the console's index.html with status 404: the console shows its own page for it. Everything below
-/api gets a JSON error; any other file the server's plain answer.
+A page request gets the console's document, or the phone's below /m/, with status 404: that shows its own page for it.
+Everything below /api gets a JSON error; any other file the server's plain answer.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from core.error_codes import ErrorCode
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def middleware(index: Path, refusal: Callable[[int, ErrorCode, str], web.Response]) -> Middleware:
+def middleware(page_of: Callable[[str], Path], refusal: Callable[[int, ErrorCode, str], web.Response]) -> Middleware:
     """Return the middleware.
 
-    `index`: the console's page; where it is missing the server's plain answer is kept. `refusal` builds a JSON error.
+    `page_of` returns the document for a path; where the file is missing the server's plain answer is kept. `refusal`
+    builds a JSON error.
     """
 
     @web.middleware
@@ -37,7 +38,7 @@ def middleware(index: Path, refusal: Callable[[int, ErrorCode, str], web.Respons
         except web.HTTPNotFound:
             if request.path.startswith("/api/") or request.path == "/api":
                 return refusal(404, ErrorCode.NOT_FOUND, "there is no such address")
-            page = await asyncio.to_thread(_read, index) if _wants_page(request) else None
+            page = await asyncio.to_thread(_read, page_of(request.path)) if _wants_page(request) else None
             if page is None:
                 raise
             headers = {hdrs.CACHE_CONTROL: "no-cache"}

@@ -33,7 +33,7 @@ async def client(tmp_path: Path) -> AsyncIterator[TestClient[web.Request, web.Ap
         (tmp_path / "assets" / "page-1.js.gz").write_bytes(gzip.compress(SCRIPT))
 
     await asyncio.to_thread(build)
-    app = web.Application(middlewares=[not_found.middleware(tmp_path / "index.html", refusals.error)])
+    app = web.Application(middlewares=[not_found.middleware(lambda _: tmp_path / "index.html", refusals.error)])
     files = await asyncio.to_thread(Static, "/assets", tmp_path / "assets", headers=server.ASSET_HEADERS)
     app.router.register_resource(files)
 
@@ -113,7 +113,13 @@ async def test_answers_of_the_api_are_compressed(sign_in: SignIn) -> None:
 
 async def test_pages_of_the_console(sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     await asyncio.to_thread((tmp_path / "index.html").write_text, "<title>console</title>")
+    await asyncio.to_thread((tmp_path / "phone.html").write_text, "<title>phone</title>")
     monkeypatch.setattr(server, "DIST", tmp_path)
     nobody = await sign_in(None)
+    for path, status in (("/m/", 200), ("/m/alerts/7", 200), ("/m", 200), ("/contractor", 200), ("/m/nowhere", 404)):
+        async with nobody.get(path, headers={"Accept": "text/html"}) as phone:
+            assert (phone.status, await phone.text()) == (status, "<title>phone</title>")
+            assert phone.headers["Cache-Control"] == "no-cache" and phone.url.path.startswith("/m/")
+    assert (await nobody.get("/m/sw.js")).status == 503  # not built
     known = await nobody.get("/cameras", headers={"Accept": "text/html"})
     assert known.status == 200 and known.headers["Cache-Control"] == "no-cache"

@@ -1,3 +1,4 @@
+import "@/i18n/console";
 import "@/shared/styles/base.css";
 
 import { VueQueryPlugin } from "@tanstack/vue-query";
@@ -7,7 +8,6 @@ import { createApp } from "vue";
 import App from "./App.vue";
 import { http, request, setRemedies } from "./api/client";
 import { queries } from "./api/requests";
-import { onPurposeNeeded, onShutOut } from "./legacyApi";
 import { watchActivity } from "./shared/activity";
 import { i18n, setLanguage, storedLanguage } from "./shared/i18n";
 import { handleKey } from "./shared/keys";
@@ -38,8 +38,6 @@ function sessionOver(refusal: { code: string }): void {
   }
 }
 setRemedies({ sessionOver, statePurpose: () => useSession().askPurpose() });
-onShutOut(sessionOver);
-onPurposeNeeded(() => (useSession().askingPurpose = true));
 
 window.addEventListener("keydown", handleKey);
 watchActivity(() => useSession().me && void request(() => http.GET("/api/me")).catch(() => undefined));

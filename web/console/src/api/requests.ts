@@ -2,6 +2,7 @@
 import { QueryClient, useMutation, useQuery, type QueryKey } from "@tanstack/vue-query";
 import { computed, type MaybeRefOrGetter, type Ref, toValue } from "vue";
 
+import { onForget } from "@/shared/forgetting";
 import { showError } from "@/shared/messages";
 
 import { ApiError } from "./errors";
@@ -23,6 +24,8 @@ export const queries = new QueryClient({
     mutations: { retry: false, networkMode: "always" },
   },
 });
+
+onForget(() => queries.clear());
 
 export interface FetchOptions {
   enabled?: MaybeRefOrGetter<boolean>;

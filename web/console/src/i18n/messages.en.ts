@@ -8,6 +8,7 @@ import cases from "@/cases/messages.en.json";
 import map from "@/map/messages.en.json";
 import orders from "@/orders/messages.en.json";
 import patrol from "@/patrol/messages.en.json";
+import phone from "@/phone/messages.en.json";
 import playback from "@/playback/messages.en.json";
 import reports from "@/reports/messages.en.json";
 import search from "@/search/messages.en.json";
@@ -21,5 +22,5 @@ import terms from "./en.json";
 import errors from "./errors.en.json";
 import type { Messages } from "./messages";
 
-const messages: Messages = { ...terms, admin, cameras, cases, checks, errors, holds, map, orders, patrol, playback, reports, search, settings, shared, shell, today, wall, watch };
+const messages: Messages = { ...terms, admin, cameras, cases, checks, errors, holds, map, orders, patrol, phone, playback, reports, search, settings, shared, shell, today, wall, watch };
 export default messages;

@@ -8,6 +8,7 @@ import cases from "@/cases/messages.zh-CN.json";
 import map from "@/map/messages.zh-CN.json";
 import orders from "@/orders/messages.zh-CN.json";
 import patrol from "@/patrol/messages.zh-CN.json";
+import phone from "@/phone/messages.zh-CN.json";
 import playback from "@/playback/messages.zh-CN.json";
 import reports from "@/reports/messages.zh-CN.json";
 import search from "@/search/messages.zh-CN.json";
@@ -20,6 +21,6 @@ import watch from "@/watch/messages.zh-CN.json";
 import errors from "./errors.zh-CN.json";
 import terms from "./zh-CN.json";
 
-const messages = { ...terms, admin, cameras, cases, checks, errors, holds, map, orders, patrol, playback, reports, search, settings, shared, shell, today, wall, watch };
+const messages = { ...terms, admin, cameras, cases, checks, errors, holds, map, orders, patrol, phone, playback, reports, search, settings, shared, shell, today, wall, watch };
 export type Messages = typeof messages;
 export default messages;

@@ -1,7 +1,4 @@
 /** Languages. Texts lie beside what shows them, in messages.zh-CN.json and messages.en.json; src/i18n gathers them. */
-import elementEn from "element-plus/es/locale/lang/en";
-import elementZh from "element-plus/es/locale/lang/zh-cn";
-import type { Language as ElementLanguage } from "element-plus/es/locale";
 import { computed } from "vue";
 import { createI18n } from "vue-i18n";
 
@@ -15,10 +12,8 @@ export type Language = (typeof LANGUAGES)[number];
 export type MessageKey = PathsOf<Messages>;
 type PathsOf<T> = { [K in keyof T & string]: T[K] extends string ? K : T[K] extends readonly unknown[] ? K : `${K}.${PathsOf<T[K]>}` }[keyof T & string];
 
-const LOADERS: Record<Language, () => Promise<{ default: Messages }>> = {
-  "zh-CN": () => import("@/i18n/messages"),
-  en: () => import("@/i18n/messages.en"),
-};
+type Loaders = Record<Language, () => Promise<{ default: Partial<Messages> }>>;
+let loaders: Loaders | null = null;
 const STORED = "language";
 
 export const i18n = createI18n({ legacy: false, locale: storedLanguage() as string, missingWarn: false, fallbackWarn: false, messages: {} });
@@ -28,11 +23,16 @@ export function storedLanguage(): Language {
 }
 
 export const language = computed(() => i18n.global.locale.value as Language);
-export const elementLanguage = computed<ElementLanguage>(() => (language.value === "en" ? elementEn : elementZh));
 
-/** Load a language's texts and show the console in it. */
+/** How the texts are fetched: the console has all of them, the phone only its own. */
+export function setLoaders(of: Loaders): void {
+  loaders = of;
+}
+
+/** Load a language's texts and show the pages in it. */
 export async function setLanguage(chosen: Language): Promise<void> {
-  const { default: messages } = await LOADERS[chosen]();
+  if (!loaders) throw new Error("setLoaders must be called first");
+  const { default: messages } = await loaders[chosen]();
   i18n.global.setLocaleMessage(chosen, messages as never);
   i18n.global.locale.value = chosen;
   localStorage.setItem(STORED, chosen);

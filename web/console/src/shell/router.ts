@@ -22,8 +22,8 @@ export const router = createRouter({
   routes: [
     { path: "/password", component: () => import("./PasswordView.vue") },
     { path: "/login", component: () => import("./LoginView.vue") },
-    { path: "/m", component: () => import("@/views/MobileView.vue"), meta: { permissions: ["alert.view"] } },
-    { path: "/contractor", component: () => import("@/views/ContractorView.vue"), meta: { permissions: ["order.own"] } },
+    // The phone's pages are a document of their own (src/phone).
+    { path: "/m/:rest(.*)*", component: { render: () => null }, beforeEnter: ({ fullPath }) => (location.assign(fullPath), false) },
     {
       path: "/",
       component: () => import("./ShellView.vue"),

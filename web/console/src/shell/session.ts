@@ -3,8 +3,8 @@ import { computed, ref, watch } from "vue";
 
 import { http, request } from "@/api/client";
 import { ApiError } from "@/api/errors";
-import { queries } from "@/api/requests";
 import type { Me, Permission } from "@/api/schema";
+import { forgetAnswers } from "@/shared/forgetting";
 import { setStationZone } from "@/shared/time";
 
 import { useEventStore } from "./events";
@@ -14,8 +14,8 @@ const HOMES: [Permission, string][] = [
   ["patrol.view", "/today"],
   ["live.view", "/wall"],
   ["camera.view", "/cameras"],
-  ["alert.view", "/m"],
-  ["order.own", "/contractor"],
+  ["alert.view", "/m/"],
+  ["order.own", "/m/orders"],
   ["report.view", "/reports"],
   ["audit.view", "/admin/audit"],
 ];
@@ -41,7 +41,7 @@ export const useSession = defineStore("session", () => {
   }
 
   async function signIn(name: string, password: string): Promise<void> {
-    queries.clear();
+    forgetAnswers();
     me.value = await request(() => http.POST("/api/session", { body: { name, password } }));
   }
 
@@ -53,7 +53,7 @@ export const useSession = defineStore("session", () => {
   /** Without telling the station: the session is over. */
   function forget(): void {
     me.value = null;
-    queries.clear();
+    forgetAnswers();
     useEventStore().stop();
     answerPurpose(false);
   }

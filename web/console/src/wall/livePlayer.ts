@@ -56,10 +56,18 @@ export class LivePlayer {
   }
 
   /** Ask for leave to watch, then open the socket. Throws ApiError. */
-  async play(camera: string, kind: StreamKind, transcode = false): Promise<void> {
-    const { ticket } = await request(() => http.POST("/api/live/ticket", { body: { camera, kind, transcode } }));
+  play(camera: string, kind: StreamKind, transcode = false): Promise<void> {
+    return this.open(async () => {
+      const { ticket } = await request(() => http.POST("/api/live/ticket", { body: { camera, kind, transcode } }));
+      return `/api/live/${ticket}`;
+    });
+  }
+
+  /** Open the socket whose address `leave` gets. Throws what `leave` throws. */
+  async open(leave: () => Promise<string>): Promise<void> {
+    const address = await leave();
     if (this.stopped) return;
-    const socket = (this.socket = new WebSocket(socketAddress(`/api/live/${ticket}`)));
+    const socket = (this.socket = new WebSocket(socketAddress(address)));
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => {
       this.queue.push(
