@@ -20,7 +20,7 @@ from sqlalchemy import String, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cameras.registry import lookup
+from cameras.registry import outlines
 from cameras.states import StreamKind
 from core import events
 from core.accounts.scope import Villages, village_in_scope
@@ -89,13 +89,13 @@ def judge(presence: Presence, main: str | None, others: Iterable[str], faults: C
 
 async def judge_all(session: AsyncSession, now: datetime) -> dict[str, JudgedCamera]:
     """Return what is true now of every camera in use, by its id."""
-    cameras = [c for c in await lookup.all_cameras(session) if not c.retired]
-    present = await presence.present_states(session, cameras, now)
-    statuses = await stream_status.by_stream(session)
+    cameras = await outlines.in_use(session)
+    reports = await stream_status.reports(session)
+    present = await presence.present_states(session, cameras, now, reports)
     faults = await fault_queries.open_families(session)
     found = {}
     for camera in cameras:
-        states = {s.kind: stream_status.state_of(statuses.get(s.id), now) for s in camera.streams}
+        states = {s.kind: stream_status.state_of(reports.get(s.id), now) for s in camera.streams}
         main = states.get(StreamKind.MAIN)
         others = [states[s.kind] for s in camera.streams if s.record and s.kind is not StreamKind.MAIN]
         state = judge(present[camera.id].presence, main, others, faults.get(camera.id, ()))
@@ -106,17 +106,17 @@ async def judge_all(session: AsyncSession, now: datetime) -> dict[str, JudgedCam
 async def update(session: AsyncSession, now: datetime) -> int:
     """Store the states that changed and announce them, one event per village. Returns the number of changed cameras."""
     found = await judge_all(session, now)
-    stored = {row.camera: row for row in await session.scalars(select(CameraStateRow))}
+    stored = await stored_states(session, None)
     changed: dict[str, dict[str, str]] = {}
     gone: dict[str, list[str]] = {}
     for camera, judged in found.items():
-        row = stored.get(camera)
-        if row is not None and JudgedCamera(row.village, CameraState(row.state), row.recorded) == judged:
+        before = stored.get(camera)
+        if before == judged:
             continue
-        if row is not None and row.village != judged.village:
-            gone.setdefault(row.village, []).append(camera)
+        if before is not None and before.village != judged.village:
+            gone.setdefault(before.village, []).append(camera)
         changed.setdefault(judged.village, {})[camera] = judged.state
-        _store(session, row, camera, judged, now)
+        _store(session, await session.get(CameraStateRow, camera), camera, judged, now)
     for camera in stored.keys() - found.keys():
         gone.setdefault(stored[camera].village, []).append(camera)
         await session.execute(delete(CameraStateRow).where(CameraStateRow.camera == camera))

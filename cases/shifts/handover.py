@@ -14,9 +14,10 @@ from typing import Generic, TypeVar
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.registry import lookup
+from cameras.registry import outlines
+from cameras.registry.outlines import CameraOutline
 from cameras.states import FindingKind
-from cameras.tables import Camera, Finding
+from cameras.tables import Finding
 from core.accounts.scope import Villages, village_in_scope
 from core.clock import to_microseconds
 from core.settings import RetentionSettings
@@ -136,7 +137,7 @@ async def station_handover(
 ) -> StationHandover:
     """Return the state of the station for a hand-over. No query reads the archive or old faults."""
     now_us, town = to_microseconds(now), scope is None
-    cameras = [c for c in await lookup.all_cameras(session, scope) if not c.retired]
+    cameras = await outlines.in_use(session, scope)
     names = {c.id: c.name for c in cameras}
     states = await presence.present_states(session, cameras, now)
     counts = [presence.count(states, p) for p in (Presence.ONLINE, Presence.OFFLINE, Presence.UNKNOWN)]
@@ -162,7 +163,7 @@ async def station_handover(
 
 
 def _newly_offline(
-    cameras: Sequence[Camera], states: dict[str, presence.CameraPresence], since: datetime
+    cameras: Sequence[CameraOutline], states: dict[str, presence.CameraPresence], since: datetime
 ) -> Excerpt[OfflineLine]:
     found = [
         OfflineLine(c.id, c.name, c.village, state.since, state.cause)

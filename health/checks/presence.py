@@ -15,6 +15,7 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.registry.outlines import CameraOutline
 from cameras.states import StreamKind
 from cameras.tables import Camera
 from health.faults import topology
@@ -23,6 +24,7 @@ from health.faults.state_machine import OPEN_STATES
 from health.tables import Fault, Inspection
 from health.vocabulary import FaultFamily
 from nvr.recorder import stream_status
+from nvr.recorder.stream_status import StreamReport
 from nvr.recording_state import RecordingState
 from nvr.tables import GapCause, StreamStatus
 
@@ -54,7 +56,7 @@ class CameraPresence:
         return self.presence is Presence.ONLINE
 
 
-def by_recorder(status: StreamStatus | None, now: datetime) -> CameraPresence:
+def by_recorder(status: StreamStatus | StreamReport | None, now: datetime) -> CameraPresence:
     """Return what the recorder's last report on the main stream says; UNKNOWN without a recent report."""
     state = stream_status.state_of(status, now)
     if status is None or state == stream_status.UNKNOWN:
@@ -66,9 +68,17 @@ def by_recorder(status: StreamStatus | None, now: datetime) -> CameraPresence:
     return CameraPresence(Presence.UNKNOWN, cause=str(status.cause or ""))
 
 
-async def present_states(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> dict[str, CameraPresence]:
-    """Return the state of each camera by its id. One query for each kind of fact; none reads the archive."""
-    statuses = await stream_status.by_stream(session)
+async def present_states(
+    session: AsyncSession,
+    cameras: Sequence[Camera] | Sequence[CameraOutline],
+    now: datetime,
+    reports: Mapping[str, StreamReport] | None = None,
+) -> dict[str, CameraPresence]:
+    """Return the state of each camera by its id. One query for each kind of fact; none reads the archive.
+
+    `reports`: the recorders' last reports if the caller has read them.
+    """
+    statuses = await stream_status.reports(session) if reports is None else reports
     faults = await _outages(session)
     unrecorded = [c.id for c in cameras if not _is_to_be_recorded(c, statuses)]
     inspected = await inspected_with_picture(session, unrecorded, now - INSPECTION_VALID)
@@ -94,7 +104,7 @@ def judged_a_picture(unknown: Sequence[str]) -> bool:
     return not set(unknown) >= set(PICTURE_FAMILIES)
 
 
-def _is_to_be_recorded(camera: Camera, statuses: Mapping[str, StreamStatus]) -> bool:
+def _is_to_be_recorded(camera: Camera | CameraOutline, statuses: Mapping[str, StreamReport]) -> bool:
     """Return whether the recorder must know the camera: its main stream is recorded, and not paused by its schedule."""
     status = statuses.get(f"{camera.id}/{StreamKind.MAIN}")
     paused = status is not None and status.cause == GapCause.SCHEDULE
@@ -111,8 +121,8 @@ async def _outages(session: AsyncSession) -> dict[str, list[Fault]]:
 
 
 def _presence(
-    camera: Camera,
-    statuses: Mapping[str, StreamStatus],
+    camera: Camera | CameraOutline,
+    statuses: Mapping[str, StreamReport],
     faults: Mapping[str, Sequence[Fault]],
     inspected: set[str],
     now: datetime,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cameras.registry.outlines import CameraOutline
 from cameras.tables import Camera
 from health.tables import Fault
 from health.vocabulary import FaultFamily
@@ -67,12 +68,12 @@ def switch_name(village: str, switch: str) -> str:
     return f"{village}/{switch}"
 
 
-def switch_of(camera: Camera) -> str:
+def switch_of(camera: Camera | CameraOutline) -> str:
     """Return the switch named in the camera's inventory file; empty if there is none."""
     return str(camera.profile.get("switch") or "")
 
 
-def is_below(camera: Camera, fault: Fault) -> bool:
+def is_below(camera: Camera | CameraOutline, fault: Fault) -> bool:
     """Return whether a fault is one of an up-link or switch above the camera."""
     if fault.family != FaultFamily.UPLINK or fault.village != camera.village:
         return False

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import to_microseconds
 from nvr.recording_state import RecordingState
-from nvr.tables import OpenSegment, StreamStatus, Worker
+from nvr.tables import GapCause, OpenSegment, StreamStatus, Worker
 
 FRESH = timedelta(seconds=60)  # recorders write the status every 4 s
 UNKNOWN = "unknown"
@@ -22,7 +22,17 @@ def is_fresh(now: datetime) -> ColumnElement[bool]:
     return StreamStatus.at > now - FRESH
 
 
-def state_of(status: StreamStatus | None, now: datetime) -> str:
+class StreamReport(NamedTuple):
+    """What a status says of whether its stream is recorded: of all streams it is read every few seconds."""
+
+    state: RecordingState
+    cause: GapCause | None
+    at: datetime
+    since: datetime
+    last_picture: datetime | None
+
+
+def state_of(status: StreamStatus | StreamReport | None, now: datetime) -> str:
     """Return the state (connecting, recording …); `unknown` where no recent status exists."""
     return status.state if status is not None and now - status.at < FRESH else UNKNOWN
 
@@ -33,6 +43,13 @@ async def by_stream(session: AsyncSession, streams: Collection[str] | None = Non
     if streams is not None:
         query = query.where(StreamStatus.stream.in_(streams))
     return {s.stream: s for s in await session.scalars(query)}
+
+
+async def reports(session: AsyncSession) -> dict[str, StreamReport]:
+    """Return the last report on every stream, fresh or not, by stream id."""
+    s = StreamStatus
+    rows = await session.execute(select(s.stream, s.state, s.cause, s.at, s.since, s.last_picture))
+    return {r.stream: StreamReport(r.state, r.cause, r.at, r.since, r.last_picture) for r in rows}
 
 
 async def count_by_state(session: AsyncSession, now: datetime) -> dict[RecordingState, int]:

@@ -13,7 +13,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.registry import lookup
+from cameras.registry import lookup, outlines
 from core.accounts.permissions import Permission
 from core.errors import CertificateError
 from core.host import backup_log
@@ -99,7 +99,7 @@ async def _presence(
     session: AsyncSession, registry: CollectorRegistry, villages: tuple[str, ...] | None, now: datetime
 ) -> None:
     """Add the cameras that are offline now, and those of which nobody knows: without a report, none is online."""
-    cameras = [c for c in await lookup.all_cameras(session, villages) if not c.retired]
+    cameras = await outlines.in_use(session, villages)
     states = await presence.present_states(session, cameras, now)
     for state, text in ((Presence.OFFLINE, "are offline"), (Presence.UNKNOWN, "are in an unknown state")):
         gauge = Gauge(f"minwang_cameras_{state}", f"Cameras that {text}", ["village"], registry=registry)
