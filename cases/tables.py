@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
+from pydantic import JsonValue
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -93,15 +94,15 @@ class WatchSubject(Base):
     __tablename__ = "watch_subject"
     __table_args__ = (
         CheckConstraint("approved_by IS NULL OR approved_by <> proposed_by", name="second_person"),
-        {"comment": "Whom or what to look out for: class and colours, approved by a second person, expiring"},
+        {"comment": "Whom or what to look out for: words and examples, approved by a second person, expiring"},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
     case: Mapped[int] = mapped_column(ForeignKey("case_file.id"), index=True, comment="Case that needs it")
     title: Mapped[str] = mapped_column(String(120), comment="Title, as officers gave it")
-    cls: Mapped[str] = mapped_column(String(16), comment="Object class (search.vocabulary)")
-    upper: Mapped[str | None] = mapped_column(String(10), comment="Colour of the upper part; null: any")
-    lower: Mapped[str | None] = mapped_column(String(10), comment="Colour of the lower part; null: any")
+    cls: Mapped[str] = mapped_column(String(16), comment="First object class (search.vocabulary), for lists")
+    upper: Mapped[str | None] = mapped_column(String(10), comment="First colour of the upper part; null: any")
+    lower: Mapped[str | None] = mapped_column(String(10), comment="First colour of the lower part; null: any")
     villages: Mapped[list[str] | None] = mapped_column(JSON, comment="Where; null: the whole town")
     reason: Mapped[str] = mapped_column(String(400), comment="Why the subject is watched for")
     state: Mapped[SubjectState] = mapped_column(EnumText(SubjectState, 10), comment="proposed, active, refused, ended")
@@ -112,17 +113,14 @@ class WatchSubject(Base):
     )
     approved_at: Mapped[datetime | None] = mapped_column(comment="When that was (UTC)")
     expires_at: Mapped[datetime] = mapped_column(comment="Matches nothing from here on")
-    vector: Mapped[bytes | None] = mapped_column(
-        LargeBinary, comment="How it looks: 256 signed bytes of the pack's vector"
+    words: Mapped[dict[str, JsonValue]] = mapped_column(
+        JSON, default=dict, server_default="{}",
+        comment="Whom, where and at what hours, in words of search (SubjectWords); empty: class and colours here",
+    )  # fmt: skip
+    likeness: Mapped[float] = mapped_column(
+        default=0.0, server_default="0", comment="Least cosine to one of its examples"
     )
-    embedder: Mapped[str] = mapped_column(String(80), default="", server_default="", comment="Pack of the vector")
-    likeness: Mapped[float] = mapped_column(default=0.0, server_default="0", comment="Least cosine to the vector")
-    picture: Mapped[str] = mapped_column(
-        String(200),
-        default="",
-        server_default="",
-        comment="Path of the example picture below the data folder; empty: none",
-    )
+    threshold_at: Mapped[datetime | None] = mapped_column(comment="When that was last changed (UTC); null: never")
     ended_by: Mapped[str | None] = mapped_column(String(60), comment="Who took it off the list before its time")
     ended_at: Mapped[datetime | None] = mapped_column(comment="When that was (UTC); null: not ended by a person")
     look_back_to: Mapped[datetime | None] = mapped_column(comment="Start of the pending look-back")
@@ -139,6 +137,60 @@ class WatchSubject(Base):
         """Return the state, or EXPIRED for a proposed or active subject after its expiry."""
         open_ended = self.state in (SubjectState.ACTIVE, SubjectState.PROPOSED)
         return SubjectState.EXPIRED if open_ended and self.expires_at <= now else self.state
+
+
+class ExampleSource(StrEnum):
+    """Where an example picture comes from."""
+
+    SIGHTING = "sighting"
+    FRAME = "frame"  # a box on a recorded picture
+    UPLOAD = "upload"
+
+
+class WatchExample(Base):
+    __tablename__ = "watch_example"
+    __table_args__ = {"comment": "Example pictures of subjects; those of no subject wait for a proposal"}
+
+    id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
+    subject: Mapped[int | None] = mapped_column(
+        ForeignKey("watch_subject.id"), index=True, comment="Subject; null: not proposed yet"
+    )
+    source: Mapped[ExampleSource] = mapped_column(EnumText(ExampleSource, 10), comment="sighting, frame, upload")
+    cls: Mapped[str] = mapped_column(String(16), comment="Object class that was seen in it")
+    vector: Mapped[bytes] = mapped_column(LargeBinary, comment="How it looks: 256 signed bytes of the pack's vector")
+    embedder: Mapped[str] = mapped_column(String(80), comment="Pack of the vector")
+    picture: Mapped[str] = mapped_column(String(200), comment="Path below the data folder; empty: not kept")
+    added_by: Mapped[str] = mapped_column(String(60), comment="Account that chose it")
+    added_at: Mapped[datetime] = mapped_column(comment="When it was chosen (UTC)")
+
+
+class MutingState(StrEnum):
+    """proposed → accepted, or proposed → dismissed."""
+
+    PROPOSED = "proposed"
+    ACCEPTED = "accepted"
+    DISMISSED = "dismissed"
+
+
+class WatchMuting(Base):
+    __tablename__ = "watch_muting"
+    __table_args__ = (
+        UniqueConstraint("subject", "camera", "day"),
+        Index(None, "state", "ends_at"),
+        {"comment": "Cameras on which a subject gave false alarms only, proposed for silence until the day ends"},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
+    subject: Mapped[int] = mapped_column(ForeignKey("watch_subject.id"), comment="Subject that gave false alarms")
+    camera: Mapped[str] = mapped_column(String(40), comment="Camera id")
+    village: Mapped[str] = mapped_column(String(40), comment="Village code of the camera")
+    day: Mapped[date] = mapped_column(comment="Local day of the false alarms")
+    false_alarms: Mapped[int] = mapped_column(comment="How many there were when it was proposed")
+    state: Mapped[MutingState] = mapped_column(EnumText(MutingState, 10), comment="proposed, accepted, dismissed")
+    proposed_at: Mapped[datetime] = mapped_column(comment="When the station proposed it (UTC)")
+    decided_by: Mapped[str | None] = mapped_column(String(60), comment="Officer who decided; null: nobody yet")
+    decided_at: Mapped[datetime | None] = mapped_column(comment="When that was (UTC)")
+    ends_at: Mapped[datetime] = mapped_column(comment="End of the local day, or the subject's expiry (UTC)")
 
 
 class Alert(Base):

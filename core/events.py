@@ -108,6 +108,8 @@ class EventKind(StrEnum):
     WATCH_REFUSED = "watch.refused"
     WATCH_RENEWED = "watch.renewed"
     WATCH_ENDED = "watch.ended"
+    WATCH_CHANGED = "watch.changed"
+    WATCH_MUTING = "watch.muting"
     WATCH_LOOK_BACK = "watch.look_back"
     WATCH_LOOKED_BACK = "watch.looked_back"
 

@@ -9,8 +9,10 @@ from datetime import datetime, timezone
 import numpy as np
 
 from bench.common import Figure
-from cases.tables import SubjectState, WatchSubject
+from cases.tables import SubjectState, WatchExample, WatchSubject
 from cases.watch.watch_list import WatchList
+from cases.watch.watched import WatchedSubject, compiled
+from search.query.filters import CameraScope
 from search.store import Sighting, ids
 from search.store.vectors import DIMENSION, quantise
 from search.vocabulary import Cls, Colour
@@ -20,16 +22,17 @@ NOW_MS, PACK = 1_764_500_000_000, "pack"
 COLOURS = [c for c in Colour if int(c) > 0]
 
 
-def _subject(rng: random.Random, number: int) -> WatchSubject:
+def _subject(rng: random.Random, number: int) -> WatchedSubject:
     vector = np.random.default_rng(number).normal(size=(1, DIMENSION)).astype(np.float32)
     vector /= np.linalg.norm(vector)
     pictured = number % 10 == 0
-    return WatchSubject(
+    subject = WatchSubject(
         id=number, case=1, title="", cls=rng.choice(["person", "bicycle", "vehicle"]), upper=rng.choice(COLOURS).name,
         lower=rng.choice([None, *(c.name for c in COLOURS)]), villages=rng.sample(VILLAGES, 3) if number % 2 else None,
-        state=SubjectState.ACTIVE, expires_at=datetime(2099, 1, 1, tzinfo=timezone.utc),
-        vector=quantise(vector)[0].tobytes() if pictured else None, embedder=PACK if pictured else "", likeness=0.6,
+        state=SubjectState.ACTIVE, expires_at=datetime(2099, 1, 1, tzinfo=timezone.utc), likeness=0.6,
     )  # fmt: skip
+    shown = [WatchExample(vector=quantise(vector)[0].tobytes(), embedder=PACK)] if pictured else []
+    return compiled(CameraScope({}, {}), subject, timezone.utc, shown)
 
 
 def run(subjects: int, seconds: float) -> list[Figure]:

@@ -14,10 +14,12 @@ import numpy as np
 
 from bench.common import Figure
 from cameras.virtual import scene
-from cases.tables import WatchSubject
+from cases.tables import WatchExample, WatchSubject
 from cases.watch.watch_list import WatchList
+from cases.watch.watched import compiled
 from nvr.playback.pictures import Picture
 from search.analysis.colours import Floats, WhiteBalance, strongest, weights
+from search.query.filters import CameraScope
 from search.store.rows import Sighting
 from search.store.vectors import DIMENSION, dequantise, quantise
 from search.vocabulary import Colour, ColourWord
@@ -132,15 +134,18 @@ def watch(quick: bool) -> list[Figure]:
             upper=tuple(ColourWord)[i % 12] if i % 3 else None,
             lower=tuple(ColourWord)[i % 7] if i % 4 == 0 else None,
             villages=None if i % 10 else [f"v{i % 22}"],
-            vector=quantise(vectors[i : i + 1]).tobytes() if i % 2 else None,
-            embedder="pack@1" if i % 2 else "",
             likeness=0.6,
             state="active",
             expires_at=now + timedelta(days=3),
         )
         for i in range(10_000)
     ]
-    listed = WatchList(subjects)
+    shown = [
+        [WatchExample(vector=quantise(v[None]).tobytes(), embedder="pack@1")] if i % 2 else []
+        for i, v in enumerate(vectors)
+    ]
+    nowhere = CameraScope({}, {})
+    listed = WatchList([compiled(nowhere, s, timezone.utc, e) for s, e in zip(subjects, shown, strict=True)])
     seen = [
         Sighting(
             i + 1,

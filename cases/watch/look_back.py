@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, select, update
 
 from cases.tables import WatchSubject
+from cases.watch.subject_words import words_of
 from cases.watch.subjects import is_active
 from core import events
 from core.clock import Clock, to_microseconds
@@ -75,11 +76,10 @@ class LookBack:
 
     async def _next(self, subject: WatchSubject, now: datetime) -> int:
         assert subject.look_back_to is not None
+        classes = vocabulary.classes(words_of(subject).cls)
         raised, at = 0, self._at.get(subject.id) or _Window(subject.look_back_to, to_microseconds(now) + 1)
         for _ in range(BATCHES_PER_PASS):
-            wanted = Query(
-                start_us=to_microseconds(at.back_to), end_us=at.end_us, classes=tuple(vocabulary.classes([subject.cls]))
-            )
+            wanted = Query(start_us=to_microseconds(at.back_to), end_us=at.end_us, classes=classes)
             rows = await asyncio.to_thread(find, self._store, wanted, BATCH, at.before)
             raised += await self._examine(subject, rows)
             if len(rows) == BATCH:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -21,6 +21,7 @@ from cases.watch import subjects
 from cases.watch.look_back import IN_PROGRESS, LookBack
 from cases.watch.subjects import is_active
 from cases.watch.watch_list import WatchList, matches
+from cases.watch.watched import load
 from core import events
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 ALERT_QUIET_US = 600 * 1_000_000  # at most one alert per subject and camera in this time
 BATCH = 500
+REBUILD_S = 60.0  # a subject with an area or a heading follows cameras that were moved within this time
 
 
 class Matcher:
@@ -43,8 +45,10 @@ class Matcher:
     alert.
     """
 
-    def __init__(self, database: Database, clock: Clock, store: SightingStore, data_dir: Path):
+    def __init__(self, database: Database, clock: Clock, store: SightingStore, data_dir: Path, zone: tzinfo):
+        """`zone`: the station's, for the hours of a subject."""
         self._database, self._clock, self._store, self._data_dir = database, clock, store, data_dir
+        self._zone = zone
         self._back = LookBack(database, clock, store, self._examine_older)
         self._list: WatchList | None = None
         self._version: tuple[object, ...] = ()
@@ -59,8 +63,8 @@ class Matcher:
     async def _examine_new(self, pending: Sequence[tuple[str, int, int]]) -> int:
         now = self._clock.now()
         async with self._database.reading() as session:
-            watched = await self._watched(session, now)
             places, packs = await camera_numbers.places(session), await camera_numbers.packs(session)
+            watched = await self._watched(session, now, len(places))
         seen = await asyncio.to_thread(self._store.many, {number for _, _, number in pending}) if len(watched) else {}
         found = await asyncio.to_thread(self._matches, watched, list(seen.values()), places, packs)
         raised = 0
@@ -74,7 +78,8 @@ class Matcher:
         now = self._clock.now()
         async with self._database.reading() as session:
             places, packs = await camera_numbers.places(session), await camera_numbers.packs(session)
-        found = await asyncio.to_thread(self._matches, WatchList([subject]), seen, places, packs)
+            watched = WatchList(await load(session, [subject], self._zone))
+        found = await asyncio.to_thread(self._matches, watched, seen, places, packs)
         raised, late = 0, to_microseconds(now - IN_PROGRESS) // 1000
         for _, sighting in found:
             direct = max(sighting.end_ms, sighting.best_ms) >= late
@@ -84,19 +89,26 @@ class Matcher:
     async def villages(self) -> set[str] | None:
         """Return the villages in which somebody is looked for; None: the whole town."""
         async with self._database.reading() as session:
-            watched = (await self._watched(session, self._clock.now())).subjects
-        if any(s.villages is None for s in watched):
+            subjects_now = await subjects.active(session, self._clock.now())
+        if any(s.villages is None for s in subjects_now):
             return None
-        return {v for s in watched for v in s.villages or ()}
+        return {v for s in subjects_now for v in s.villages or ()}
 
-    async def _watched(self, session: AsyncSession, now: datetime) -> WatchList:
-        """Return the watch list; it is rebuilt when a subject is added, ends or expires."""
-        query = select(func.count(), func.max(WatchSubject.id), func.max(WatchSubject.approved_at)).where(
-            is_active(now)
-        )
-        version = tuple((await session.execute(query)).one())
+    async def _watched(self, session: AsyncSession, now: datetime, cameras: int) -> WatchList:
+        """Return the watch list; it is rebuilt when a subject is added, changed, ends or expires.
+
+        Areas and headings follow cameras that are moved within REBUILD_S, and new ones (`cameras`: their number) at
+        once.
+        """
+        query = select(
+            func.count(), func.max(WatchSubject.id), func.max(WatchSubject.approved_at),
+            func.max(WatchSubject.threshold_at),
+        ).where(is_active(now))  # fmt: skip
+        slice_ = int(self._clock.monotonic() // REBUILD_S) if self._list is None or self._list.needs_places else 0
+        version = (*(await session.execute(query)).one(), cameras, slice_)
         if self._list is None or version != self._version:
-            self._list, self._version = WatchList(await subjects.active(session, now)), version
+            self._list = WatchList(await load(session, await subjects.active(session, now), self._zone))
+            self._version = version
         return self._list
 
     def _matches(
@@ -131,8 +143,8 @@ class Matcher:
         # The alert keeps a copy: the sighting's own picture is deleted with its day.
         picture = await asyncio.to_thread(self._copy_picture, sighting, subject.id)
         async with self._database.session() as session:
-            if not (await session.get_one(WatchSubject, subject.id)).is_active(now):
-                return False  # ended since the list was read
+            if not (await session.get_one(WatchSubject, subject.id)).is_active(self._clock.now()):
+                return False  # ended or expired since the list was read
             seen = trail.Seen(sighting.id, place.camera, place.village, at_us, picture, sighting.direction)
             if (running := await trail.open_alert(session, subject.id, seen)) is not None:
                 await trail.append(session, now, running, seen)

@@ -5,14 +5,16 @@ Each step writes an audit row and one event for each village concerned.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.register.case_files import case_of, check_villages
-from cases.tables import SubjectState, WatchSubject
+from cases.tables import SubjectState, WatchExample, WatchSubject
+from cases.watch import watched
 from cases.watch.look_back import BEFORE_APPROVAL
+from cases.watch.subject_words import SubjectWords
 from cases.watch.subjects import subject_of
 from core import events
 from core.accounts.scope import Villages, covers
@@ -20,18 +22,11 @@ from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.error_codes import ErrorCode
 from core.errors import ConflictError, ForbiddenError, UsageError
-from search import vocabulary
+from search.query.similar import MIN_EXAMPLE_SIMILARITY
+from search.vocabulary import ClassWord
 
 MAX_WATCH_DURATION = timedelta(days=30)
-
-
-@dataclass(frozen=True, slots=True)
-class SubjectExample:
-    """An example picture of a subject: a pack's vector as 256 signed bytes, and the minimum cosine to it."""
-
-    vector: bytes
-    embedder: str
-    likeness: float
+MIN_THRESHOLD, MAX_THRESHOLD = 0.3, 0.99  # cosine to an example picture; the API refuses others
 
 
 async def propose(
@@ -41,50 +36,81 @@ async def propose(
     *,
     case: int,
     title: str,
-    cls: str,
-    upper: str | None,
-    lower: str | None,
+    words: SubjectWords,
     villages: list[str] | None,
     reason: str,
     expires_at: datetime,
-    example: SubjectExample | None = None,
-    picture: str = "",
+    shown: Sequence[WatchExample] = (),
+    threshold: float = MIN_EXAMPLE_SIMILARITY,
     scope: Villages = None,
 ) -> WatchSubject:
     """Propose a subject; it matches nothing until a second person approves it.
 
-    `example`: what it looks like, beside class and colours; `picture`: path of its picture, empty: none. `scope`: the
-    villages that the actor sees, None: all. Raises UsageError for a subject that would match everybody, NotFoundError
-    for a case or a village outside the scope, and ConflictError for a closed case.
+    `shown`: example pictures, at most ten (cases.watch.examples); `threshold`: least cosine to one of them. `scope`:
+    the villages that the actor sees, None: all. Raises UsageError for a subject that would match everybody,
+    NotFoundError for a case or a village outside the scope, and ConflictError for a closed case.
     """
-    vocabulary.classes([cls])
-    for colour in (upper, lower):
-        if colour is not None:
-            vocabulary.colour(colour)
     check_end(at, expires_at)
-    if not any((upper, lower, example)):
+    if not words.describes_somebody() and not shown:
         raise UsageError("add a colour or a picture; the class alone matches everybody", ErrorCode.SUBJECT_TOO_GENERAL)
     found = await case_of(session, case, scope)
     if found.closed_at is not None:
         raise ConflictError("this case is closed; open another one", ErrorCode.CASE_CLOSED)
+    check_scope(villages, scope)
+    row = draft(words, villages, threshold)
+    row.case, row.title, row.reason = case, title, reason
+    row.proposed_by, row.proposed_at, row.expires_at = actor, at, expires_at
+    watched.compiled(await watched.scope_of(session, [words]), row, timezone.utc)  # raises UsageError
+    session.add(row)
+    await session.flush()
+    for example in shown:
+        example.subject = row.id
+    announce(session, at, events.EventKind.WATCH_PROPOSED, row)
+    await audit_trail.record(
+        session, at, actor, AuditAction.WATCH_PROPOSE, str(row.id), reason=reason, case=found.number,
+        words=words.restrictions(), examples=len(shown), threshold=threshold,
+    )  # fmt: skip
+    return row
+
+
+def draft(words: SubjectWords, villages: list[str] | None, threshold: float) -> WatchSubject:
+    """Return a subject as it would be proposed, without what concerns its case."""
+    return WatchSubject(
+        cls=words.cls[0] if words.cls else ClassWord.UNKNOWN,
+        upper=words.upper[0] if words.upper else None, lower=words.lower[0] if words.lower else None,
+        villages=villages, state=SubjectState.PROPOSED, words=words.restrictions(), likeness=threshold,
+    )  # fmt: skip
+
+
+def check_scope(villages: list[str] | None, scope: Villages) -> None:
+    """Raise UsageError or NotFoundError for villages that an account may not have searched."""
     if villages is None and scope is not None:
         raise UsageError(
             "name the villages; only an account for the whole town may search all villages",
             ErrorCode.SUBJECT_VILLAGES_REQUIRED,
         )
     check_villages(villages, scope)
-    row = WatchSubject(
-        case=case, title=title, cls=cls, upper=upper, lower=lower, villages=villages, reason=reason,
-        state=SubjectState.PROPOSED, proposed_by=actor, proposed_at=at, expires_at=expires_at,
-        vector=example.vector if example else None, embedder=example.embedder if example else "",
-        likeness=example.likeness if example else 0.0, picture=picture,
-    )  # fmt: skip
-    session.add(row)
-    await session.flush()
-    announce(session, at, events.EventKind.WATCH_PROPOSED, row)
-    await audit_trail.record(
-        session, at, actor, AuditAction.WATCH_PROPOSE, str(row.id), reason=reason, case=found.number
-    )
+
+
+async def set_threshold(
+    session: AsyncSession, at: datetime, actor: str, subject: int, threshold: float, *, approver: bool,
+    scope: Villages = None,
+) -> WatchSubject:  # fmt: skip
+    """Change how alike a sighting must be to an example. Raising it restricts; an approver lowers it as well.
+
+    Raises NotFoundError, ForbiddenError, UsageError, and ConflictError for a subject that is not active.
+    """
+    row = await for_decision(session, subject, scope, "change it")
+    if not row.is_active(at):
+        raise ConflictError("this subject is not on the watch list now", ErrorCode.SUBJECT_NOT_ACTIVE)
+    if threshold < row.likeness and (not approver or row.proposed_by == actor):
+        raise ForbiddenError(
+            "a lower likeness gives more alerts; an approver who did not propose the subject must set it",
+            ErrorCode.THRESHOLD_NEEDS_APPROVER,
+        )
+    before, row.likeness, row.threshold_at = row.likeness, threshold, at
+    announce(session, at, events.EventKind.WATCH_CHANGED, row)
+    await audit_trail.record(session, at, actor, AuditAction.WATCH_THRESHOLD, str(subject), old=before, new=threshold)
     return row
 
 
@@ -202,7 +228,9 @@ async def look_back(
 
 def check_end(at: datetime, expires_at: datetime) -> None:
     """Raise UsageError for an expiry that is past or more than 30 days away."""
-    if not at < expires_at <= at + MAX_WATCH_DURATION:
+    if expires_at <= at:
+        raise UsageError("this time is past; choose a later one", ErrorCode.SUBJECT_EXPIRY_PAST)
+    if expires_at > at + MAX_WATCH_DURATION:
         raise UsageError(
             "a subject expires within 30 days; renew it when it is still needed", ErrorCode.SUBJECT_EXPIRY_TOO_LATE
         )

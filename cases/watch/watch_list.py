@@ -1,4 +1,9 @@
-"""The watch list as arrays: comparing a sighting with all subjects takes under 1 ms, with 10,000 of them."""
+"""The watch list as arrays: comparing a sighting with all subjects takes under 1 ms, with 10,000 of them.
+
+Class, colours and place are tables of masks, one row per class, colour, village and camera: a sighting takes a few rows
+and combines them. What they leave is little, and is compared subject by subject with the rest of its words, then with
+its examples. A subject with examples needs its words *and* a likeness to one of the examples.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from cases.tables import WatchSubject
-from search import vocabulary
+from cases.watch.sighting_words import fits
+from cases.watch.watched import WatchedSubject
+from search.query.find import Query
 from search.store import Sighting
 from search.store.camera_numbers import CameraPlace
 from search.store.vectors import DIMENSION, Floats, dequantise
+from search.vocabulary import Cls, Colour
 
 Mask = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
@@ -21,22 +29,22 @@ Indices = npt.NDArray[np.intp]
 class WatchList:
     """The active subjects in a form that compares fast with a sighting."""
 
-    def __init__(self, subjects: Sequence[WatchSubject]):
-        """`subjects`: those that are active now."""
-        self.subjects = list(subjects)
-        self._classes = np.array([sum(1 << c for c in vocabulary.classes([s.cls])) for s in subjects], np.int64)
-        self._upper = np.array([vocabulary.colour(s.upper) if s.upper else 0 for s in subjects], np.int16)
-        self._lower = np.array([vocabulary.colour(s.lower) if s.lower else 0 for s in subjects], np.int16)
-        self._everywhere = np.array([s.villages is None for s in subjects], bool)
+    def __init__(self, watched: Sequence[WatchedSubject]):
+        """`watched`: those that are active now."""
+        self.watched = list(watched)
+        self.subjects = [w.subject for w in watched]
+        queries = [w.query for w in watched]
+        self._classes = _table(len(Cls), [q.classes for q in queries])
+        self._upper = _table(len(Colour), [q.upper for q in queries])
+        self._lower = _table(len(Colour), [q.lower for q in queries])
+        self._infrared = np.array([q.infrared for q in queries], bool)
+        self._everywhere = np.array([s.villages is None for s in self.subjects], bool)
+        self._any_camera = np.array([q.cameras is None for q in queries], bool)
+        self._further = np.array([_has_further_words(q) for q in queries], bool)
         self._by_village: dict[str, Mask] = {}
-        # 0: no example picture; numbers, because comparing 10,000 texts takes longer than all the rest.
-        self._packs = {name: n for n, name in enumerate(sorted({s.embedder for s in subjects} - {""}), start=1)}
-        self._pack = np.array([self._packs.get(s.embedder, 0) for s in subjects], np.int16)
-        self._likeness = np.array([s.likeness for s in subjects], np.float32)
-        self._vectors = np.zeros((len(subjects), DIMENSION), np.float32)
-        for i, s in enumerate(subjects):
-            if s.vector is not None and len(s.vector) == DIMENSION:
-                self._vectors[i] = dequantise(np.frombuffer(s.vector, np.int8)[None])[0]
+        self._by_camera: dict[int, Mask] = {}
+        self._examples = _Examples(watched)
+        self.needs_places = any(q.cameras is not None or q.headings for q in queries)
 
     def __len__(self) -> int:
         return len(self.subjects)
@@ -46,33 +54,68 @@ class WatchList:
     ) -> list[WatchSubject]:
         """Return the subjects that match a sighting.
 
-        `vector` is called only if a matching subject has an example picture; that subject must be of the same model
-        pack.
+        `vector` is called only if a matching subject has examples; one of them must be of the same model pack.
         """
-        fits = (self._classes >> s.cls & 1).astype(bool) & self._of_village(village)
-        upper, lower = _has(self._upper, s.upper, s.upper2), _has(self._lower, s.lower, s.lower2)
-        # As in search: at least one of the two colours must match the sighting's first colour.
-        first = (self._upper == 0) | (self._lower == 0) | (self._upper == s.upper) | (self._lower == s.lower)
-        fits &= upper & lower & first
-        found = np.flatnonzero(fits)
-        pictured = self._pack[found] > 0
-        if pictured.any():
-            found = np.concatenate((found[~pictured], self._alike(found[pictured], embedder, vector)))
-            found.sort()
-        return [self.subjects[i] for i in found]
+        fitting = self._classes[s.cls] & self._of_village(village) & self._of_camera(s.camera) & self._coloured(s)
+        found = np.flatnonzero(fitting)
+        further = self._further[found]
+        if further.any():
+            keep = [not f or fits(s, self.watched[i].query) for i, f in zip(found, further, strict=True)]
+            found = found[np.array(keep, bool)]
+        return [self.subjects[i] for i in self._examples.alike(found, embedder, vector)]
 
-    def _alike(self, pictured: Indices, embedder: str, vector: Callable[[], Floats | None]) -> Indices:
-        """Return those of some subjects with example pictures that look like the sighting."""
-        same: Indices = pictured[self._pack[pictured] == self._packs.get(embedder, -1)]
-        mine = vector() if embedder and len(same) else None
-        alike: Indices = same[:0] if mine is None else same[self._vectors[same] @ mine >= self._likeness[same]]
-        return alike
+    def _coloured(self, s: Sighting) -> Mask:
+        """As in search: strongest or second colour, but not both parts by their second."""
+        upper, lower = self._upper[s.upper], self._lower[s.lower]
+        both: Mask = (upper | self._upper[s.upper2]) & (lower | self._lower[s.lower2]) & (upper | lower)
+        return both | self._infrared if s.tone else both
 
     def _of_village(self, village: str) -> Mask:
         if village not in self._by_village:
             here = np.array([s.villages is not None and village in s.villages for s in self.subjects], bool)
             self._by_village[village] = self._everywhere | here
         return self._by_village[village]
+
+    def _of_camera(self, number: int) -> Mask:
+        if number not in self._by_camera:
+            if self._any_camera.all():
+                return self._any_camera
+            here = [w.query.cameras is None or number in w.query.cameras for w in self.watched]
+            self._by_camera[number] = np.array(here, bool)
+        return self._by_camera[number]
+
+
+class _Examples:
+    """The vectors of all subjects, one after the other; subject i has those from `_first[i]` to `_first[i + 1]`."""
+
+    def __init__(self, watched: Sequence[WatchedSubject]):
+        usable = [[e for e in w.examples if len(e.vector) == DIMENSION] for w in watched]
+        every = [e for some in usable for e in some]
+        self._first = np.concatenate(([0], np.cumsum([len(some) for some in usable], dtype=np.intp))).astype(np.intp)
+        self._wanted = np.array([bool(w.examples) for w in watched], bool)
+        # Numbers, because comparing thousands of texts takes longer than all the rest.
+        self._packs = {name: n for n, name in enumerate(sorted({e.embedder for e in every}), start=1)}
+        self._pack = np.array([self._packs[e.embedder] for e in every], np.int16)
+        self._vectors = np.frombuffer(b"".join(e.vector for e in every), np.int8).reshape(-1, DIMENSION)
+        self._likeness = np.array([w.subject.likeness or 0.0 for w in watched], np.float32)
+
+    def alike(self, found: Indices, embedder: str, vector: Callable[[], Floats | None]) -> Indices:
+        """Return those of some subjects that have no examples, or one that looks like the sighting."""
+        pictured = self._wanted[found]
+        if not pictured.any():
+            return found
+        asked = found[pictured]
+        counts = self._first[asked + 1] - self._first[asked]
+        owner = np.repeat(asked, counts)
+        offsets = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+        rows = np.repeat(self._first[asked], counts) + offsets
+        same = self._pack[rows] == self._packs.get(embedder, -1)
+        mine = vector() if embedder and same.any() else None
+        if mine is None:
+            return found[~pictured]
+        owner, rows = owner[same], rows[same]
+        alike = dequantise(self._vectors[rows]) @ mine >= self._likeness[owner]
+        return np.asarray(np.union1d(found[~pictured], owner[alike]), np.intp)
 
 
 def matches(
@@ -91,5 +134,18 @@ def matches(
     ]
 
 
-def _has(wanted: npt.NDArray[np.int16], first: int, second: int) -> Mask:
-    return np.asarray((wanted == 0) | (wanted == first) | ((wanted == second) & (second > 0)), bool)
+def _table(codes: int, asked: Sequence[Sequence[int]]) -> Mask:
+    """Return a mask per code: the subjects that ask for it, or for none."""
+    table = np.zeros((codes, len(asked)), bool)
+    for i, some in enumerate(asked):
+        table[list(some) if some else slice(None), i] = True
+    return table
+
+
+def _has_further_words(query: Query) -> bool:
+    """Return whether a query restricts more than class, colours and cameras."""
+    plain = Query(
+        zone=query.zone, cameras=query.cameras, classes=query.classes, upper=query.upper, lower=query.lower,
+        infrared=query.infrared,
+    )  # fmt: skip
+    return query != plain

@@ -132,7 +132,11 @@ async def query_of(session: AsyncSession, filter_: Filter, zone: tzinfo, scope: 
             count=len(filter_.cameras),
             limit=MAX_CAMERAS,
         )
-    where = await CameraScope.of(session, filter_)
+    return query_in(await CameraScope.of(session, filter_), filter_, zone, scope)
+
+
+def query_in(where: CameraScope, filter_: Filter, zone: tzinfo, scope: Iterable[str] | None) -> Query:
+    """Return the query of a filter among cameras that are loaded already. Raises UsageError as `query_of` does."""
     return Query(
         start_us=to_microseconds(filter_.start) if filter_.start else None,
         end_us=to_microseconds(filter_.end) if filter_.end else None,

@@ -16,6 +16,7 @@ from cameras.registry import registry
 from cameras.states import MatchKind
 from cases.register import case_files
 from cases.watch import proposals
+from cases.watch.subject_words import SubjectWords
 from core import events
 from core.clock import SystemClock
 from core.database import Database
@@ -25,6 +26,7 @@ from core.tasks import running
 from health.faults.descriptions import describe
 from nvr.recording_state import RecordingState
 from nvr.tables import StreamStatus
+from search.vocabulary import ClassWord, ColourWord
 from station.demo import town
 from station.demo.accounts import ACCOUNTS, PASSWORD, create_accounts
 from station.demo.inventory import DemoTown
@@ -101,9 +103,7 @@ class DemoStory:
                 "video",
                 case=case.id,
                 title="红上衣男子",
-                cls="person",
-                upper="red",
-                lower=None,
+                words=SubjectWords(cls=[ClassWord.PERSON], upper=[ColourWord.RED]),
                 villages=None,
                 reason="监控显示嫌疑人着红色上衣",
                 expires_at=now + timedelta(days=10),

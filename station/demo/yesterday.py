@@ -21,6 +21,7 @@ from cases.shifts import shift_log
 from cases.shifts.shift_log import Officer
 from cases.tables import AlertAnswer, Case, WatchSubject
 from cases.watch import manual_alerts, proposals
+from cases.watch.subject_words import SubjectWords
 from core.clock import to_microseconds
 from core.database import Database
 from core.errors import ConflictError
@@ -36,6 +37,7 @@ from health.patrol import rounds
 from health.register import register
 from health.tables import Fault, Inspection, WorkOrder
 from health.vocabulary import EvidenceFigures, FaultFamily, Light, OrderState
+from search.vocabulary import ClassWord, ColourWord
 from station.demo.accounts import CONTRACTOR
 from station.demo.geography.terrain import ORIGIN
 from station.demo.inventory import DemoTown
@@ -214,8 +216,9 @@ class Yesterday:
     async def _subject(self, session: AsyncSession, case: Case) -> WatchSubject:
         at = self._at(20, 46)
         subject = await proposals.propose(
-            session, at, "video", case=case.id, title="红上衣男子, 骑黑色电动车", cls="person", upper="red", lower=None,
-            villages=None, reason="停车场监控显示", expires_at=at + timedelta(days=3),
+            session, at, "video", case=case.id, title="红上衣男子, 骑黑色电动车",
+            words=SubjectWords(cls=[ClassWord.PERSON], upper=[ColourWord.RED]), villages=None,
+            reason="停车场监控显示", expires_at=at + timedelta(days=3),
         )  # fmt: skip
         return await proposals.approve(session, at + timedelta(minutes=4), "leader", subject.id, yes=True)
 

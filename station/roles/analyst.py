@@ -55,7 +55,7 @@ async def _look(settings: Settings, database: Database, packs: Path, ready: Call
     patrol = Patrol(database, clock, settings.patrol, data_dir, pictures, zone, visiting)
     watch = CounterWatch(database, clock, settings.patrol, settings.retention)
     indexer = Indexer(database, clock, days, objects, settings.search)
-    matcher = Matcher(database, clock, days, data_dir)
+    matcher = Matcher(database, clock, days, data_dir, zone)
 
     reembedder = Reembedder(database, days, objects, ModelRegistry(packs), settings.search.embedder)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cases.tables import Alert, AlertTrail, WatchSubject
+from cases.tables import Alert, AlertTrail, WatchExample, WatchSubject
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import Clock, from_microseconds, to_microseconds
@@ -36,7 +36,7 @@ from search.tables import Judgement
 log = logging.getLogger(__name__)
 
 PictureRow = (
-    Alert | AlertTrail | WatchSubject | Judgement | Inspection | Fault | WorkOrderPhoto
+    Alert | AlertTrail | WatchExample | Judgement | Inspection | Fault | WorkOrderPhoto
 )  # a row that refers to pictures
 
 FOLDERS = ("alerts", "watch", "candidates", "patrol", "orders")
@@ -140,11 +140,13 @@ async def _trails(session: AsyncSession, before: datetime, position: int) -> Seq
 
 
 async def _subjects(session: AsyncSession, before: datetime, position: int) -> Sequence[OldPicture]:
-    query = select(WatchSubject).where(
-        WatchSubject.picture != "", WatchSubject.expires_at < before, WatchSubject.id > position
+    query = (
+        select(WatchExample, WatchSubject)
+        .join(WatchSubject, WatchSubject.id == WatchExample.subject)
+        .where(WatchExample.picture != "", WatchSubject.expires_at < before, WatchExample.id > position)
     )
-    found = await session.scalars(query.order_by(WatchSubject.id).limit(BATCH))
-    return [OldPicture(s, "", s.proposed_at, s.expires_at) for s in found]
+    found = await session.execute(query.order_by(WatchExample.id).limit(BATCH))
+    return [OldPicture(e, "", s.proposed_at, s.expires_at) for e, s in found]
 
 
 async def _candidates(session: AsyncSession, before: datetime, position: int) -> Sequence[OldPicture]:
@@ -205,7 +207,7 @@ async def _forget(session: AsyncSession, row: PictureRow) -> None:
         row.picture = row.reference = None
     elif isinstance(row, Inspection):
         row.picture = None
-    elif isinstance(row, WatchSubject):
+    elif isinstance(row, WatchExample):
         row.picture = ""
     else:
         row.thumbnail = ""
@@ -217,7 +219,7 @@ async def _named(session: AsyncSession) -> set[str]:
     for column in (
         Alert.thumbnail,
         AlertTrail.thumbnail,
-        WatchSubject.picture,
+        WatchExample.picture,
         Judgement.thumbnail,
         Inspection.picture,
         Fault.picture,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from datetime import timedelta
+from datetime import timedelta, timezone
 from typing import Any
 
 from sqlalchemy import select
@@ -13,11 +13,12 @@ from cases.register import case_files
 from cases.tables import Alert
 from cases.watch import proposals
 from cases.watch.matcher import Matcher
+from cases.watch.subject_words import SubjectWords
 from core.clock import ManualClock, to_microseconds
 from core.database import Database
 from search.store import Sighting, SightingStore, camera_numbers, ids
 from search.store.sighting_store import Batch
-from search.vocabulary import Colour
+from search.vocabulary import ClassWord, Colour, ColourWord
 from tests.search.sightings import sighting
 
 
@@ -31,9 +32,7 @@ async def active_subject(database: Database, clock: ManualClock, *, auto: bool =
             "zhang",
             case=case.id,
             title="红衣",
-            cls="person",
-            upper="red",
-            lower=None,
+            words=SubjectWords(cls=[ClassWord.PERSON], upper=[ColourWord.RED]),
             villages=["v"],
             reason="监控",
             expires_at=now + timedelta(days=7),
@@ -65,7 +64,7 @@ _counts = itertools.count()
 
 
 def matcher_of(database: Database, clock: ManualClock, days: SightingStore) -> Matcher:
-    return Matcher(database, clock, days, days.folder.parent)
+    return Matcher(database, clock, days, days.folder.parent, timezone.utc)
 
 
 async def all_alerts(database: Database) -> list[Alert]:

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import timedelta, timezone
 
 import numpy as np
 import pytest
 
 from cases.register import case_files
-from cases.tables import WatchSubject
-from cases.watch import expected, proposals
+from cases.tables import ExampleSource, WatchSubject
+from cases.watch import examples, expected, proposals
+from cases.watch.examples import ExampleLooks
 from cases.watch.expected import ExpectedAlerts
+from cases.watch.subject_words import SubjectWords
+from cases.watch.watched import load
 from core.clock import ManualClock
 from core.database import Database
 from search.store import SightingStore, camera_numbers
+from search.vocabulary import ClassWord, ColourWord
 from tests.cases.subjects import active_subject, all_alerts, matcher_of, write_sighting
 
 
 async def count(database: Database, clock: ManualClock, days: SightingStore, subject: int) -> ExpectedAlerts:
     async with database.reading() as session:
         row = await session.get_one(WatchSubject, subject)
+        (watched,) = await load(session, [row], timezone.utc)
         places, packs = await camera_numbers.places(session), await camera_numbers.packs(session)
-    return await asyncio.to_thread(expected.count, days, row, clock.now(), places, packs)
+    return await asyncio.to_thread(expected.count, days, watched, clock.now(), places, packs)
 
 
 async def test_it_counts_what_the_matcher_would_have_raised(
@@ -49,6 +54,8 @@ async def test_it_counts_what_the_matcher_would_have_raised(
     while await matcher.run_once():
         pass
     raised = await all_alerts(database)
+    assert [s.best_ms for s in found.newest] == sorted((s.best_ms for s in found.newest), reverse=True)
+    assert len(found.newest) == 6 and found.cameras == 2 and found.per_day(clock.now()) == 5
     assert {c: sum(a.camera == c for a in raised) for c in ("c1", "c2", "c3")} == {"c1": 3, "c2": 2, "c3": 0}
 
 
@@ -84,10 +91,13 @@ async def test_a_picture_is_compared_as_the_matcher_does(
     now = clock.now()
     async with database.session() as session:
         case = await case_files.open_case(session, now, "zhang", "2026-1", "t")
-        example = proposals.SubjectExample(np.zeros(256, np.int8).tobytes(), "people@1", 0.5)
+        looks = ExampleLooks("person", np.zeros(256, np.int8).tobytes(), "people@1")
+        example = await examples.choose(session, now, "zhang", ExampleSource.UPLOAD, looks, "")
         row = await proposals.propose(
-            session, now, "zhang", case=case.id, title="t", cls="person", upper="red", lower=None, villages=["v"],
-            reason="rr", expires_at=now + timedelta(days=1), example=example,
+            session, now, "zhang", case=case.id, title="t",
+            words=SubjectWords(cls=[ClassWord.PERSON], upper=[ColourWord.RED]),
+            villages=["v"],
+            reason="rr", expires_at=now + timedelta(days=1), shown=[example],
         )  # fmt: skip
         subject = row.id
     await write_sighting(database, clock, days)

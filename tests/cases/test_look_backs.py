@@ -13,12 +13,14 @@ from sqlalchemy import select
 from cases.register import case_files
 from cases.tables import WatchSubject
 from cases.watch import look_back, proposals
+from cases.watch.subject_words import SubjectWords
 from core.audit import audit_trail
 from core.clock import ManualClock
 from core.database import Database
 from core.events import Event
 from search.query.find import find
 from search.store import Sighting, SightingStore
+from search.vocabulary import ClassWord, ColourWord
 from tests.cases.subjects import active_subject, all_alerts, matcher_of, write_sighting
 
 
@@ -115,9 +117,7 @@ async def test_look_backs_take_turns_and_are_not_restarted(
                 "li",
                 case=case.id,
                 title=village,
-                cls="person",
-                upper="red",
-                lower=None,
+                words=SubjectWords(cls=[ClassWord.PERSON], upper=[ColourWord.RED]),
                 villages=[village],
                 reason="case 7",
                 expires_at=now + timedelta(days=5),

@@ -10,10 +10,12 @@ from cases.alerts import alerts
 from cases.register import case_files
 from cases.tables import WatchSubject
 from cases.watch import proposals
+from cases.watch.subject_words import SubjectWords
 from core.clock import ManualClock
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError, UsageError
 from search.store import SightingStore
+from search.vocabulary import ClassWord, ColourWord
 from tests.cases.subjects import active_subject, matcher_of, write_sighting
 
 
@@ -36,9 +38,7 @@ async def test_a_second_person_must_approve(database: Database, clock: ManualClo
             "zhang",
             case=case.id,
             title="x",
-            cls="person",
-            upper="red",
-            lower=None,
+            words=SubjectWords(cls=[ClassWord.PERSON], upper=[ColourWord.RED]),
             villages=None,
             reason="grund",
             expires_at=now + timedelta(days=1),
@@ -67,9 +67,7 @@ async def test_an_expiry_beyond_30_days_is_refused(database: Database, clock: Ma
                 "zhang",
                 case=case.id,
                 title="x",
-                cls="person",
-                upper=None,
-                lower=None,
+                words=SubjectWords(cls=[ClassWord.PERSON]),
                 villages=None,
                 reason="grund",
                 expires_at=now + timedelta(days=31),

@@ -6,7 +6,7 @@ import asyncio
 import io
 import json
 import zipfile
-from datetime import timedelta
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +200,7 @@ async def test_a_subject_with_an_example_picture(
     sign_in: SignIn, database: Database, sightings: SightingStore, station_settings: Settings
 ) -> None:
     example = await put(database, sightings, "wj-01", "wangjia", "red", 90)
-    matcher = Matcher(database, SystemClock(), sightings, station_settings.data.dir)
+    matcher = Matcher(database, SystemClock(), sightings, station_settings.data.dir, timezone.utc)
     while await asyncio.to_thread(sightings.pending, 10):
         await matcher.run_once()
     client, leader = await officer(sign_in), await sign_in(Role.APPROVER)
@@ -212,8 +212,11 @@ async def test_a_subject_with_an_example_picture(
         "reason": "监控",
         "expires_at": (SystemClock().now() + timedelta(days=3)).isoformat(),
     }
-    assert (await submit(client, "/api/watch", body | {"sighting": "12"}))[0] == 404
-    status, subject = await submit(client, "/api/watch", body | {"sighting": str(example.id)})
+    assert (await submit(client, "/api/watch/examples", {"sighting": "12"}))[0] == 404
+    _, shown = await submit(client, "/api/watch/examples", {"sighting": str(example.id)})
+    assert (await submit(client, "/api/watch", body | {"examples": [shown["id"] + 1]}))[0] == 404
+    assert (await submit(client, "/api/watch", body))[0] == 400  # everybody
+    status, subject = await submit(client, "/api/watch", body | {"examples": [shown["id"]]})
     assert status == 200 and subject["by_picture"] is True
     assert (
         await leader.post(f"/api/watch/{subject['id']}/decision", json={"approve": True}, headers=HEADERS)

@@ -47,6 +47,7 @@ from web.api import (
     vendors,
     wall_views,
     watch,
+    watch_examples,
 )
 from web.framework.routing import Route
 
@@ -99,6 +100,7 @@ ROUTES: tuple[Route, ...] = tuple(
         tree,
         vendors,
         watch,
+        watch_examples,
     )
     for route in module.routes.routes
 )

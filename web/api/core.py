@@ -69,6 +69,7 @@ _TOWN_WIDE_KINDS = frozenset(
         EventKind.WATCH_REFUSED,
         EventKind.WATCH_RENEWED,
         EventKind.WATCH_ENDED,
+        EventKind.WATCH_CHANGED,
         EventKind.WATCH_LOOK_BACK,
         EventKind.WATCH_LOOKED_BACK,
     }

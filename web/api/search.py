@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections import Counter
 from enum import StrEnum
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
@@ -29,6 +28,7 @@ from web.api.search_results import record_query, sighting_views
 from web.framework.context import AnyContext, Context
 from web.framework.routing import RouteTable
 from web.policy import scoped_query, sighting_number
+from web.views.search import UnseenView, unseen_view
 from web.views.sightings import SightingPage
 
 routes = RouteTable()
@@ -56,12 +56,6 @@ class ChipView(BaseModel):
     kind: ChipKind
     value: str
     text: str
-
-
-class UnseenView(BaseModel):
-    kind: ChipKind
-    value: str
-    general: ClassWord | Literal[""] = Field(description="Class that can be searched instead; empty if there is none")
 
 
 class WordsReply(BaseModel):
@@ -163,7 +157,7 @@ async def understand_words(c: Context[None, WordsBody]) -> WordsReply:
     return WordsReply(
         chips=chips,
         unknown=list(found.unknown),
-        unseen=[UnseenView(kind=u.kind, value=u.value, general=u.general) for u in blind],
+        unseen=[unseen_view(u) for u in blind],
         filter=asked,
     )
 

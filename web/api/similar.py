@@ -8,24 +8,21 @@ from pydantic import BaseModel, Field, ValidationError
 from cameras.states import StreamKind
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
-from core.clock import from_microseconds, to_microseconds
+from core.clock import to_microseconds
 from core.error_codes import ErrorCode
-from core.errors import NotFoundError, UsageError
-from nvr.archive.reader import Keyframe
-from nvr.playback import uploads
-from search.query import example
+from core.errors import UsageError
 from search.query.co_occurrence import CoOccurrence, co_occurrences, travel
-from search.query.example import AppearanceExample
 from search.query.filters import Filter
 from search.query.find import Query
 from search.query.similar import MIN_EXAMPLE_SIMILARITY, SimilarityMatch, similar
 from search.store import Sighting, camera_numbers
 from search.store.vectors import Floats
+from web.api.examples import BoxQuery, example_from_frame, example_from_upload
 from web.api.search_results import record_query, sighting_vector, sighting_views
 from web.framework.context import AnyContext, Context
 from web.framework.routing import RouteTable
 from web.http import strict_input
-from web.policy import check_playback, scoped_query, visible_camera
+from web.policy import scoped_query
 from web.views.sightings import SightingView
 
 routes = RouteTable()
@@ -46,12 +43,8 @@ class SimilarBody(BaseModel):
     by_travel: bool = Field(False, description="List sightings last that are too far away to be reached in the time")
 
 
-class PictureQuery(BaseModel):
+class PictureQuery(BoxQuery):
     filter: str = Field("{}", max_length=8000, description="A filter as JSON")
-    x: float | None = None
-    y: float | None = None
-    w: float | None = None
-    h: float | None = None
     limit: int = Field(48, ge=1, le=MAX_RESULTS)
 
 
@@ -83,7 +76,9 @@ async def search_similar(c: Context[None, SimilarBody]) -> SimilarReply:
         pack, same = origin.embedder, MIN_EXAMPLE_SIMILARITY
         name = await _pack_name(c, pack)
     else:
-        made = await _example_from_frame(c, body)
+        if body.camera is None or body.at_us is None or body.box is None:
+            raise UsageError("name a sighting, or a camera with a moment and a box", ErrorCode.EXAMPLE_REQUIRED)
+        made = await example_from_frame(c, body.camera, body.kind, body.at_us, body.box)
         vector, name, same = made.vector, made.embedder, made.same
         pack = await _pack_number(c, name)
     query = await _audited_query(
@@ -98,12 +93,7 @@ async def search_similar(c: Context[None, SimilarBody]) -> SimilarReply:
 async def search_by_picture(c: Context[PictureQuery]) -> SimilarReply:
     """Sightings that look like the content of an uploaded picture (the request's body); the picture is not kept."""
     q, reason = c.query, c.purpose
-    box = _box_of(q)
-    # Decode the upload in a disposable process, not beside the models: a decompression bomb does no harm there.
-    content = await c.services.uploads.reencode(
-        c.request, c.identity.user_id, uploads.MAX_BYTES, example.MAX_PIXELS, 95
-    )
-    made: AppearanceExample = await c.services.example_pool.run(example.from_picture, content, box)
+    made = await example_from_upload(c, q.box())
     try:
         asked = Filter.model_validate(strict_input.parse_json(q.filter.encode()))
         strict_input.check_model(asked)
@@ -138,41 +128,11 @@ async def search_co_occurrence(c: Context[None, TogetherBody]) -> list[MeetingVi
     ]
 
 
-def _box_of(q: PictureQuery) -> tuple[float, float, float, float] | None:
-    """Return the box of a query; None if it states none. Raises UsageError if it states a part of one."""
-    if q.x is None or q.y is None or q.w is None or q.h is None:
-        if any(v is not None for v in (q.x, q.y, q.w, q.h)):
-            raise UsageError("a box needs x, y, w and h", ErrorCode.BOX_INCOMPLETE)
-        return None
-    return q.x, q.y, q.w, q.h
-
-
 async def _audited_query(c: AnyContext, asked: Filter, reason: str, action: AuditAction, of: str) -> Query:
     async with c.services.database.session() as session:
         query = await scoped_query(c, session, asked)
         await record_query(session, c, action, asked, reason, of=of)
     return query
-
-
-async def _example_from_frame(c: AnyContext, body: SimilarBody) -> AppearanceExample:
-    if body.camera is None or body.at_us is None or body.box is None:
-        raise UsageError("name a sighting, or a camera with a moment and a box", ErrorCode.EXAMPLE_REQUIRED)
-    camera = await visible_camera(c, body.camera, with_retired=True)
-    check_playback(c, from_microseconds(body.at_us))
-    stream = f"{camera.id}/{body.kind}"
-    frame: Keyframe | None = await c.services.reader.keyframe_at(stream, body.at_us)
-    if frame is None:
-        raise NotFoundError(
-            f"nothing is recorded there at {from_microseconds(body.at_us).isoformat(timespec='seconds')}",
-            ErrorCode.NOTHING_RECORDED_AT,
-            at=from_microseconds(body.at_us),
-        )
-    before = await c.services.reader.keyframes(
-        stream, max(0, body.at_us - example.LEARN_US), body.at_us, example.LEARN_KEYFRAMES,
-        step_us=example.LEARN_US // example.LEARN_KEYFRAMES,
-    )  # fmt: skip
-    made: AppearanceExample = await c.services.example_pool.run(example.from_frame, frame, body.box, before)
-    return made
 
 
 async def _ranked(c: AnyContext, vector: Floats, pack: int, query: Query, limit: int) -> list[SimilarityMatch]:

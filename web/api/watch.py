@@ -1,50 +1,68 @@
-"""Routes for the watch list: propose, decide, renew, end, look back."""
+"""Routes for the watch list: preview, propose, decide, renew, change, end, look back."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from datetime import datetime
 
 from aiohttp import web
 from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.registry import registry
+from cameras.registry import lookup, registry
 from cases.register import case_files
-from cases.tables import SubjectState, WatchSubject
-from cases.watch import expected, proposals, subjects
+from cases.tables import WatchSubject
+from cases.watch import examples, expected, proposals, subjects, watched
+from cases.watch.proposals import MAX_THRESHOLD, MIN_THRESHOLD
+from cases.watch.subject_words import SubjectWords, words_of
+from cases.watch.watched import WatchedSubject
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
-from core.errors import NotFoundError
+from core.error_codes import ErrorCode
+from core.errors import NotFoundError, UsageError
+from search.query.chips import ChipKind
+from search.query.filters import CameraScope
 from search.query.similar import MIN_EXAMPLE_SIMILARITY
+from search.query.unseen import Unseen, unseen
 from search.store import camera_numbers
-from search.store.vectors import quantise
-from search.vocabulary import ClassWord, ColourWord
 from web.api.cases import EndBody
-from web.api.search_results import picture_of, sighting_vector
+from web.api.search_results import record_query, sighting_views
+from web.api.watch_examples import send_example
 from web.framework.context import AnyContext, Context
 from web.framework.routing import Done, ReplyKind, RouteTable
-from web.policy import view_reason, visible_sighting
-from web.views.cases import CameraAlerts, ExpectedAlertsView, SubjectView, subject_view
-from web.work import picture_files
+from web.views.cases import SubjectView, subject_view
+from web.views.search import unseen_view
+from web.views.watch import CameraAlerts, ExpectedAlertsView
 
 routes = RouteTable()
-
-log = logging.getLogger(__name__)
 
 BUSIEST_CAMERAS = 5
 
 
-class SubjectBody(BaseModel):
+class WantedBody(SubjectWords):
+    """Whom to look for, and where."""
+
+    villages: list[str] | None = Field(None, max_length=200, description="Null: the whole town")
+    examples: list[int] = Field(
+        default_factory=list, max_length=examples.MAX_EXAMPLES, description="Example pictures, chosen before"
+    )
+    threshold: float = Field(
+        MIN_EXAMPLE_SIMILARITY, ge=MIN_THRESHOLD, le=MAX_THRESHOLD, description="Least cosine to one of the examples"
+    )
+
+    def words(self) -> SubjectWords:
+        return SubjectWords.model_validate(self.restrictions())
+
+
+class SubjectBody(WantedBody):
     case: int
     title: str = Field(min_length=1, max_length=120)
-    cls: ClassWord
-    upper: ColourWord | None = None
-    lower: ColourWord | None = None
-    villages: list[str] | None = Field(None, max_length=200, description="Null: the whole town")
     reason: str = Field(min_length=2, max_length=400)
     expires_at: datetime
-    sighting: str | None = Field(None, max_length=20, description="Id of an example sighting, beside class and colours")
+
+
+class ThresholdBody(BaseModel):
+    threshold: float = Field(ge=MIN_THRESHOLD, le=MAX_THRESHOLD)
 
 
 class DecisionBody(BaseModel):
@@ -65,59 +83,71 @@ class RenewBody(BaseModel):
 async def list_watch(c: Context) -> list[SubjectView]:
     """Subjects of the watch list, newest first."""
     await c.audit_view(AuditAction.WATCH_LIST, "watch list")
+    now, scope = c.services.clock.now(), c.identity.villages
     async with c.services.database.reading() as session:
-        rows = await subjects.newest(session, c.identity.villages)
-        known = await case_files.visible_numbers(session, c.identity.villages)
-    return [_view(c, r, knows_case=r.case in known) for r in rows]
+        rows = await subjects.newest(session, scope)
+        shown = await examples.of_subjects(session, [r.id for r in rows])
+        known = await case_files.visible_numbers(session, scope)
+    return [subject_view(r, shown.get(r.id, ()), scope, now, knows_case=r.case in known) for r in rows]
+
+
+@routes.add("POST", "/api/watch/preview", Permission.WATCH_PROPOSE, body=WantedBody, reply=ExpectedAlertsView)
+async def preview_watch(c: Context[None, WantedBody]) -> ExpectedAlertsView:
+    """What a subject would have given in the last 24 hours, before it is proposed; needs a stated purpose."""
+    body, reason, words = c.body, c.purpose, c.body.words()
+    async with c.services.database.session() as session:
+        await _check_places(c, session, body)
+        shown = await examples.waiting(session, c.identity.name, body.examples)
+        row = proposals.draft(words, body.villages, body.threshold)
+        where = await watched.scope_of(session, [words])
+        draft = watched.compiled(where, row, c.services.zone, shown)
+        await record_query(session, c, AuditAction.WATCH_EXPECTED, body, reason)
+    return await _expected(c, draft, where)
 
 
 @routes.add("POST", "/api/watch", Permission.WATCH_PROPOSE, body=SubjectBody, reply=SubjectView)
 async def propose_watch(c: Context[None, SubjectBody]) -> SubjectView:
     """Propose a subject for the watch list; a second person decides."""
-    body, who = c.body, c.identity
-    example = await _example(c, body.sighting) if body.sighting else None
-    picture = await _keep_picture(c, body.sighting) if body.sighting else ""
+    body, who, words = c.body, c.identity, c.body.words()
+    never = [u.value for u in await _unseen(c, words) if u.kind in _NEVER_MATCHED]
+    if never:
+        raise UsageError(
+            f"no installed model pack tells '{never[0]}', so nothing would ever match it",
+            ErrorCode.SUBJECT_WORD_UNSEEN,
+            value=never[0],
+        )
     async with c.services.database.session() as session:
-        await registry.check_villages(session, body.villages or [], who.villages)
+        await _check_places(c, session, body)
         row = await proposals.propose(
-            session, c.services.clock.now(), who.name, case=body.case, title=body.title, cls=body.cls,
-            upper=body.upper, lower=body.lower, villages=body.villages, reason=body.reason, expires_at=body.expires_at,
-            example=example, picture=picture, scope=who.villages,
+            session, c.services.clock.now(), who.name, case=body.case, title=body.title, words=words,
+            villages=body.villages, reason=body.reason, expires_at=body.expires_at,
+            shown=await examples.waiting(session, who.name, body.examples), threshold=body.threshold,
+            scope=who.villages,
         )  # fmt: skip
-        return _view(c, row)
+        return await _view(c, session, row)
 
 
 @routes.add("GET", "/api/watch/{subject}/picture", Permission.CASE_VIEW, kind=ReplyKind.FILE)
 async def watch_picture(c: Context) -> web.Response:
-    """JPEG of the subject's example, for accounts that see its case; needs a stated purpose once the subject is over.
-
-    While it is proposed or looked for, its own number and case are the reason in the audit row.
-    """
-    now, scope = c.services.clock.now(), c.identity.villages
+    """JPEG of the subject's first example, as `GET /api/watch/examples/{example}`."""
     async with c.services.database.reading() as session:
-        row = await subjects.subject_of(session, c.number("subject"), scope)
-        case = (await case_files.case_of(session, row.case, scope)).number
-    running = row.shown_state(now) in (SubjectState.PROPOSED, SubjectState.ACTIVE)
-    why = view_reason(c, f"watch {row.id}, case {case}", running=running)
-    await c.audit_view(AuditAction.WATCH_PICTURE, str(row.id), reason=why, case=case)
-    return await picture_files.picture(c.services.data_dir, row.picture)
+        row = await subjects.subject_of(session, c.number("subject"), c.identity.villages)
+        shown = (await examples.of_subjects(session, [row.id])).get(row.id)
+    if not shown:
+        raise NotFoundError("there is no picture", ErrorCode.NO_PICTURE)
+    return await send_example(c, shown[0])
 
 
 @routes.add("GET", "/api/watch/{subject}/expected", Permission.WATCH_APPROVE, reply=ExpectedAlertsView)
 async def expected_alerts(c: Context) -> ExpectedAlertsView:
-    """How many alerts the subject would have given in the last 24 hours, for whoever may decide about it."""
-    now, scope = c.services.clock.now(), c.identity.villages
+    """What the subject would have given in the last 24 hours, for whoever may decide about it."""
     async with c.services.database.reading() as session:
-        row = await proposals.for_decision(session, c.number("subject"), scope, "count its alerts")
-        places, packs = await camera_numbers.places(session), await camera_numbers.packs(session)
-    store = c.services.sighting_store
-    found = await c.services.search_executor.run(expected.count, store, row, now, places, packs)
+        row = await proposals.for_decision(session, c.number("subject"), c.identity.villages, "count its alerts")
+        where = await watched.scope_of(session, [words_of(row)])
+        shown = (await examples.of_subjects(session, [row.id])).get(row.id, ())
+        draft = watched.compiled(where, row, c.services.zone, shown)
     await c.audit_view(AuditAction.WATCH_EXPECTED, str(row.id), reason=c.identity.purpose or row.reason)
-    return ExpectedAlertsView(
-        alerts=found.alerts.total(), sightings=found.sightings, since=found.since, complete=found.complete,
-        observed=found.observed,
-        by_camera=[CameraAlerts(camera=x, alerts=n) for x, n in found.alerts.most_common(BUSIEST_CAMERAS)],
-    )  # fmt: skip
+    return await _expected(c, draft, where)
 
 
 @routes.add("POST", "/api/watch/{subject}/decision", Permission.WATCH_APPROVE, body=DecisionBody, reply=SubjectView)
@@ -133,7 +163,7 @@ async def decide_watch(c: Context[None, DecisionBody]) -> SubjectView:
             auto_dispatch=c.body.auto_dispatch,
             scope=c.identity.villages,
         )
-        return _view(c, row)
+        return await _view(c, session, row)
 
 
 @routes.add("POST", "/api/watch/{subject}/end", Permission.ALERT_CONFIRM, body=EndBody, reply=SubjectView)
@@ -142,7 +172,7 @@ async def end_watch(c: Context[None, EndBody]) -> SubjectView:
     now, who = c.services.clock.now(), c.identity
     async with c.services.database.session() as session:
         row = await proposals.end_subject(session, now, who.name, c.number("subject"), c.body.reason, who.villages)
-        return _view(c, row)
+        return await _view(c, session, row)
 
 
 @routes.add("POST", "/api/watch/{subject}/renew", Permission.WATCH_APPROVE, body=RenewBody, reply=SubjectView)
@@ -151,7 +181,19 @@ async def renew_watch(c: Context[None, RenewBody]) -> SubjectView:
     now, who, until = c.services.clock.now(), c.identity, c.body.expires_at
     async with c.services.database.session() as session:
         row = await proposals.renew(session, now, who.name, c.number("subject"), until, c.body.reason, who.villages)
-        return _view(c, row)
+        return await _view(c, session, row)
+
+
+@routes.add("POST", "/api/watch/{subject}/threshold", Permission.ALERT_CONFIRM, body=ThresholdBody, reply=SubjectView)
+async def set_threshold(c: Context[None, ThresholdBody]) -> SubjectView:
+    """Change how alike a sighting must be to an example. Raising it restricts; lowering it needs an approver."""
+    now, who = c.services.clock.now(), c.identity
+    async with c.services.database.session() as session:
+        row = await proposals.set_threshold(
+            session, now, who.name, c.number("subject"), c.body.threshold,
+            approver=who.may(Permission.WATCH_APPROVE), scope=who.villages,
+        )  # fmt: skip
+        return await _view(c, session, row)
 
 
 @routes.add("POST", "/api/watch/{subject}/look-back", Permission.ALERT_CONFIRM, body=LookBackBody, reply=Done)
@@ -166,28 +208,44 @@ async def look_back(c: Context[None, LookBackBody]) -> None:
         )
 
 
-async def _example(c: AnyContext, text: str) -> proposals.SubjectExample:
-    """Return the example that a sighting gives: its vector and the model pack. Raises NotFoundError.
+# Words that would let a subject match nothing at all; a class that is not told finds what is told more generally.
+_NEVER_MATCHED = (ChipKind.ATTRIBUTE, ChipKind.LACKING, ChipKind.PLATE)
 
-    Not found means: no vector, or outside the person's villages.
-    """
-    sighting, vector = await sighting_vector(c, text)
+
+async def _unseen(c: AnyContext, words: SubjectWords) -> list[Unseen]:
+    known = await asyncio.to_thread(c.services.search_abilities)
+    return [] if known is None else list(unseen(words.as_filter(), known))
+
+
+async def _check_places(c: AnyContext, session: AsyncSession, body: WantedBody) -> None:
+    """Raise for villages and cameras outside the account's scope, in the words of what does not exist."""
+    scope = c.identity.villages
+    proposals.check_scope(body.villages, scope)
+    await registry.check_villages(session, body.villages or [], scope)
+    if body.cameras:
+        known = {k.id for k in await lookup.all_cameras(session, scope)}
+        if outside := [k for k in body.cameras if k not in known]:
+            raise NotFoundError("there is no such camera", ErrorCode.CAMERA_NOT_FOUND, camera=outside[0])
+
+
+async def _expected(c: AnyContext, draft: WatchedSubject, where: CameraScope) -> ExpectedAlertsView:
+    """Count what a subject would have given; its pictures only under a stated purpose."""
     async with c.services.database.reading() as session:
-        pack = (await camera_numbers.packs(session)).get(sighting.embedder, "")
-    return proposals.SubjectExample(quantise(vector).tobytes(), pack, MIN_EXAMPLE_SIMILARITY)
+        packs = await camera_numbers.packs(session)
+    store, now = c.services.sighting_store, c.services.clock.now()
+    found = await c.services.search_executor.run(expected.count, store, draft, now, where.places, packs)
+    may_look = bool(c.identity.purpose) and c.identity.may(Permission.SEARCH)
+    words = words_of(draft.subject)
+    return ExpectedAlertsView(
+        alerts=found.alerts.total(), per_day=found.per_day(now), sightings=found.sightings, since=found.since,
+        complete=found.complete, observed=found.observed, cameras=found.cameras,
+        without_azimuth=watched.without_azimuth(draft, where) if words.heading else 0,
+        by_camera=[CameraAlerts(camera=x, alerts=n) for x, n in found.alerts.most_common(BUSIEST_CAMERAS)],
+        newest=await sighting_views(c, found.newest) if may_look else [],
+        unseen=[unseen_view(u) for u in await _unseen(c, words)],
+    )  # fmt: skip
 
 
-async def _keep_picture(c: AnyContext, text: str) -> str:
-    """Copy a sighting's picture, which is deleted with its day; return the path, empty where there is none."""
-    sighting, _ = await visible_sighting(c, text)
-    name = f"watch/{sighting.id}.jpg"
-    try:
-        await picture_files.write(c.services.data_dir, name, await asyncio.to_thread(picture_of, c, sighting))
-    except (OSError, NotFoundError) as e:
-        log.error("proposing a subject without its picture: %s", e)
-        return ""
-    return name
-
-
-def _view(c: AnyContext, r: WatchSubject, *, knows_case: bool = True) -> SubjectView:
-    return subject_view(r, c.identity.villages, c.services.clock.now(), knows_case=knows_case)
+async def _view(c: AnyContext, session: AsyncSession, r: WatchSubject) -> SubjectView:
+    shown = (await examples.of_subjects(session, [r.id])).get(r.id, ())
+    return subject_view(r, shown, c.identity.villages, c.services.clock.now())

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel, Field
 
 from cases.alerts import alerts
-from cases.tables import Alert, AlertAnswer, AlertOutcome, AlertState, Case, SubjectState, WatchSubject
+from cases.tables import Alert, AlertAnswer, AlertOutcome, AlertState, Case, SubjectState, WatchExample, WatchSubject
+from cases.watch.subject_words import SubjectWords, words_of
 from core.accounts.scope import Villages
 from core.clock import from_microseconds
 from search.vocabulary import ClassWord, ColourWord
+from web.views.watch import ExampleView, example_view
 
 MATCHER_SILENT_AFTER = timedelta(minutes=5)  # after this a look-back that the matcher has started counts as waiting
 
@@ -40,26 +43,13 @@ class SubjectView(BaseModel):
     approved_by: str | None
     expires_at: datetime
     auto_dispatch: bool
+    words: SubjectWords
+    threshold: float = Field(description="Least cosine to one of its examples")
+    examples: list[ExampleView]
     by_picture: bool
-    has_picture: bool = Field(description="Its example picture is kept, and the account may see it")
+    has_picture: bool = Field(description="The picture of its first example is kept, and the account may see it")
     look_back_to: datetime | None = Field(description="Start of the pending look-back; null: none")
     look_back_waits: bool = Field(description="The matcher has not started the look-back, or has paused it for minutes")
-
-
-class CameraAlerts(BaseModel):
-    camera: str
-    alerts: int
-
-
-class ExpectedAlertsView(BaseModel):
-    """What a subject would have given lately."""
-
-    alerts: int = Field(description="Alerts, by the rules by which the matcher raises them")
-    sightings: int = Field(description="Sightings that match, of which several may be one alert")
-    since: datetime = Field(description="Counted from here to now; later than a day ago if there is too much to count")
-    complete: bool = Field(description="The whole day was counted")
-    observed: bool = Field(description="False: the cameras gave no sightings at all, so the count says nothing")
-    by_camera: list[CameraAlerts] = Field(description="The cameras with the most alerts")
 
 
 class AlertView(BaseModel):
@@ -94,7 +84,9 @@ def case_view(r: Case) -> CaseView:
     )  # fmt: skip
 
 
-def subject_view(r: WatchSubject, scope: Villages, now: datetime, *, knows_case: bool = True) -> SubjectView:
+def subject_view(
+    r: WatchSubject, shown: Sequence[WatchExample], scope: Villages, now: datetime, *, knows_case: bool = True
+) -> SubjectView:
     """Return the subject as an account with this scope sees it.
 
     Of a subject that is also looked for in other villages, the account sees its own villages only.
@@ -117,8 +109,11 @@ def subject_view(r: WatchSubject, scope: Villages, now: datetime, *, knows_case:
         approved_by=r.approved_by,
         expires_at=r.expires_at,
         auto_dispatch=bool(r.auto_dispatch),
-        by_picture=r.vector is not None,
-        has_picture=bool(r.picture) and knows_case,
+        words=words_of(r),
+        threshold=round(r.likeness, 3),
+        examples=[example_view(e, knows_case=knows_case) for e in shown],
+        by_picture=bool(shown),
+        has_picture=any(e.picture for e in shown[:1]) and knows_case,
         look_back_to=look_back_to,
         look_back_waits=look_back_to is not None and idle,
     )

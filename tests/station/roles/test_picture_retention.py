@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from cameras.tables import Camera, Village
-from cases.tables import Alert, Case, WatchSubject
+from cases.tables import Alert, Case, WatchExample, WatchSubject
 from core.audit.audit_trail import AuditRow
 from core.clock import ManualClock, to_microseconds
 from core.database import Database
@@ -72,8 +72,10 @@ async def filled(database: Database, clock: ManualClock, folder: Path, days: int
         case = await add(Case(number=n, title="t", village="v", opened_at=at, opened_by="x"))
         person: dict[str, Any] = {"title": "t", "cls": "person", "reason": "r", "proposed_by": "x", "proposed_at": at}
         subject = await add(
-            WatchSubject(case=case.id, villages=["v"], state="ended", expires_at=at, picture=names[4], **person)
+            WatchSubject(case=case.id, villages=["v"], state="ended", expires_at=at, words={}, **person)
         )
+        shown: dict[str, Any] = {"source": "upload", "cls": "person", "vector": b"", "embedder": "", "added_by": "x"}
+        await add(WatchExample(subject=subject.id, picture=names[4], added_at=at, **shown))
         seen: dict[str, Any] = {"camera": "c1", "village": "v"}
         raised: dict[str, Any] = {"raised_at": at, "at_us": to_microseconds(at), "state": "answered"}
         await add(Alert(subject=subject.id, sighting=1, thumbnail=names[0], **raised, **seen))

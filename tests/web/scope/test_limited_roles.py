@@ -36,7 +36,7 @@ async def test_villages_of_a_subject_are_limited_to_proposer_and_approver(sign_i
     await post(local, "/api/watch", body | {"villages": []}, 400)
     await post(local, "/api/watch", body | {"villages": [MINE, OTHERS]}, 404)
     await post(local, "/api/watch", body | {"villages": [MINE], "upper": None}, 400)  # would match everybody
-    await post(local, "/api/watch", body | {"villages": [MINE], "upper": ""}, 422)
+    await post(local, "/api/watch", body | {"villages": [MINE], "upper": ""}, 400)
     wide = [await post(town, "/api/watch", body | {"villages": v}) for v in (None, [MINE, OTHERS])]
     for subject in wide:
         await post(local_boss, f"/api/watch/{subject['id']}/decision", {"approve": True}, 403)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from cameras.states import WallLayout
 from cameras.tables import Camera, DeviceSeen, Finding, WallView
-from cases.tables import Alert, AlertTrail, Case, WatchSubject
+from cases.tables import Alert, AlertTrail, Case, WatchExample, WatchSubject
 from core import events
 from core.clock import SystemClock, to_microseconds
 from core.database import Base, Database
@@ -95,6 +95,11 @@ async def fill(database: Database, settings: Settings, sightings: SightingStore,
                     )
                 )
             ).id
+        shown = WatchExample(
+            subject=made["subject"], source="upload", cls="person", vector=b"", embedder="", picture=picture,
+            added_by=mark, added_at=NOW,
+        )  # fmt: skip
+        made["example"] = (await add(shown)).id
         for name, state in (("alert", "new"), ("sent", "dispatched")):
             made[name] = (
                 await add(

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from cameras.tables import Camera
-from cases.tables import Alert, Case, WatchSubject
+from cases.tables import Alert, Case, WatchExample, WatchSubject
 from core.accounts.permissions import Role
 from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock, from_microseconds, to_microseconds
@@ -75,6 +75,7 @@ VIEW_ROUTES: dict[str, tuple[Role, str, str]] = {
     "/api/contractor/orders/{order}/still": (Role.CONTRACTOR, "/api/contractor/orders/1/still", "order.still"),
     "/report/{village}": (Role.FUNDER, "/report/wangjia", "report.view"),
     "/api/alerts/{alert}/thumbnail": (Role.PATROL_OFFICER, "/api/alerts/1/thumbnail", "alert.view"),
+    "/api/watch/examples/{example}": (Role.INVESTIGATOR, "/api/watch/examples/1", "watch.picture"),
     "/api/watch/{subject}/picture": (Role.INVESTIGATOR, "/api/watch/1/picture", "watch.picture"),
     "/api/watch/{subject}/expected": (Role.APPROVER, "/api/watch/1/expected", "watch.expected"),
     "/api/faults/{fault}/picture": (Role.VIDEO_OFFICER, "/api/faults/1/picture", "fault.picture"),
@@ -216,10 +217,16 @@ async def town(
         session.add(
             WatchSubject(
                 id=1, case=1, title="t", cls="person", reason="r", state="active", proposed_by="a", approved_by="b",
-                expires_at=NOW + timedelta(days=1), proposed_at=NOW, picture="x.jpg",
+                expires_at=NOW + timedelta(days=1), proposed_at=NOW,
             )
         )  # fmt: skip
         await session.flush()
+        session.add(
+            WatchExample(
+                id=1, subject=1, source="upload", cls="person", vector=b"", embedder="", picture="x.jpg", added_by="a",
+                added_at=NOW,
+            )
+        )  # fmt: skip
         session.add(
             Alert(
                 id=1,

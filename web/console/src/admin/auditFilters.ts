@@ -22,6 +22,7 @@ export const ACTIONS: AuditAction[] = [
   "sightings.drop", "sightings.unmatched", "snapshot.save", "snapshot.view", "station.bundle", "strip.view",
   "thumbnail.view", "time_lapse.close", "time_lapse.open", "user.change", "user.create", "user.password",
   "user.password_refused", "user.reset", "user.unlock", "vendor.change", "wall_view.change", "wall_view.create", "wall_view.delete",
-  "watch.approve", "watch.end", "watch.expected", "watch.list", "watch.look_back", "watch.picture", "watch.propose",
-  "watch.refuse", "watch.renew",
+  "watch.approve", "watch.end", "watch.example", "watch.expected", "watch.list", "watch.look_back", "watch.mute",
+  "watch.mute_dismiss", "watch.mute_propose", "watch.picture", "watch.propose", "watch.refuse", "watch.renew",
+  "watch.threshold",
 ];

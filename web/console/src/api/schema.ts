@@ -2641,7 +2641,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How many alerts the subject would have given in the last 24 hours, for whoever may decide about it. */
+        /** What the subject would have given in the last 24 hours, for whoever may decide about it. */
         get: operations["expected_alerts"];
         put?: never;
         post?: never;
@@ -2675,7 +2675,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** JPEG of the subject's example, for accounts that see its case; needs a stated purpose once the subject is over. */
+        /** JPEG of the subject's first example, as `GET /api/watch/examples/{example}`. */
         get: operations["watch_picture"];
         put?: never;
         post?: never;
@@ -2713,6 +2713,92 @@ export interface paths {
         put?: never;
         /** Report that a subject is on a camera now. */
         post: operations["report_sighting"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/watch/{subject}/threshold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change how alike a sighting must be to an example. Raising it restricts; lowering it needs an approver. */
+        post: operations["set_threshold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/watch/examples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep a sighting, or a box on a recorded picture, as an example for a proposal of this account within a day. */
+        post: operations["choose_example"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/watch/examples/{example}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** JPEG of an example, for whoever chose it and for accounts that see its subject's case. */
+        get: operations["example_picture"];
+        put?: never;
+        post?: never;
+        /** Remove an example of one's own that belongs to no proposal yet. */
+        delete: operations["withdraw_example"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/watch/examples/picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep the picture in the request's body as an example: the box, or what is largest in it; at most 12 MB. */
+        post: operations["upload_example"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/watch/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a subject would have given in the last 24 hours, before it is proposed; needs a stated purpose. */
+        post: operations["preview_watch"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3297,7 +3383,7 @@ export interface components {
          *     nvr.clock.plausibility.ClockChange.
          * @enum {string}
          */
-        AuditAction: "acceptance.view" | "alert.ack" | "alert.answer" | "alert.arrive" | "alert.close" | "alert.decline" | "alert.dispatch" | "alert.list" | "alert.raise" | "alert.recall" | "alert.reject" | "alert.snooze" | "alert.trail" | "alert.view" | "archive.repair" | "audit.export" | "audit.key" | "audit.seal" | "bookmark.add" | "bookmark.delete" | "camera.accept" | "camera.acceptance" | "camera.acceptance_propose" | "camera.account" | "camera.adopt" | "camera.configure" | "camera.edit" | "camera.move" | "camera.replace" | "camera.restore" | "camera.retire" | "camera.sign" | "cameras.expect" | "cameras.identify" | "cameras.onboarding.survey" | "candidate.list" | "case.close" | "case.open" | "contact.change" | "credential.set" | "events.open" | "fault.list" | "fault.picture" | "fault.reference" | "fault.report" | "fault.verdict" | "fault.week" | "finding.accept" | "footage.export" | "hold.add" | "hold.case_closed" | "hold.follow" | "hold.release" | "hold.review" | "inventory.apply" | "inventory.export" | "lanes.view" | "live.close" | "live.open" | "maintenance.begin" | "maintenance.end" | "order.cost" | "order.create" | "order.move" | "order.photo" | "order.photo_view" | "order.still" | "patrol.ask" | "patrol.sign" | "patrol.supplement" | "pictures.drop" | "playback.close" | "playback.open" | "ptz.preset" | "ptz.take" | "register.view" | "report.export" | "report.view" | "retention.confirm" | "retention.ntp" | "retention.returned" | "retention.suspended" | "retention.time" | "review.draw" | "review.verdict" | "search.count" | "search.query.co_occurrence" | "search.query.motion_search" | "search.query.similar" | "search.run" | "session.close" | "session.end" | "session.open" | "session.purpose" | "session.refused" | "shift.note" | "shift.take_over" | "shift.view" | "sighting.judge" | "sighting.view" | "sightings.drop" | "sightings.unmatched" | "snapshot.save" | "snapshot.view" | "station.bundle" | "strip.view" | "thumbnail.view" | "time_lapse.close" | "time_lapse.open" | "user.change" | "user.create" | "user.password" | "user.password_refused" | "user.reset" | "user.unlock" | "vendor.change" | "wall_view.change" | "wall_view.create" | "wall_view.delete" | "watch.approve" | "watch.end" | "watch.expected" | "watch.list" | "watch.look_back" | "watch.picture" | "watch.propose" | "watch.refuse" | "watch.renew";
+        AuditAction: "acceptance.view" | "alert.ack" | "alert.answer" | "alert.arrive" | "alert.close" | "alert.decline" | "alert.dispatch" | "alert.list" | "alert.raise" | "alert.recall" | "alert.reject" | "alert.snooze" | "alert.trail" | "alert.view" | "archive.repair" | "audit.export" | "audit.key" | "audit.seal" | "bookmark.add" | "bookmark.delete" | "camera.accept" | "camera.acceptance" | "camera.acceptance_propose" | "camera.account" | "camera.adopt" | "camera.configure" | "camera.edit" | "camera.move" | "camera.replace" | "camera.restore" | "camera.retire" | "camera.sign" | "cameras.expect" | "cameras.identify" | "cameras.onboarding.survey" | "candidate.list" | "case.close" | "case.open" | "contact.change" | "credential.set" | "events.open" | "fault.list" | "fault.picture" | "fault.reference" | "fault.report" | "fault.verdict" | "fault.week" | "finding.accept" | "footage.export" | "hold.add" | "hold.case_closed" | "hold.follow" | "hold.release" | "hold.review" | "inventory.apply" | "inventory.export" | "lanes.view" | "live.close" | "live.open" | "maintenance.begin" | "maintenance.end" | "order.cost" | "order.create" | "order.move" | "order.photo" | "order.photo_view" | "order.still" | "patrol.ask" | "patrol.sign" | "patrol.supplement" | "pictures.drop" | "playback.close" | "playback.open" | "ptz.preset" | "ptz.take" | "register.view" | "report.export" | "report.view" | "retention.confirm" | "retention.ntp" | "retention.returned" | "retention.suspended" | "retention.time" | "review.draw" | "review.verdict" | "search.count" | "search.query.co_occurrence" | "search.query.motion_search" | "search.query.similar" | "search.run" | "session.close" | "session.end" | "session.open" | "session.purpose" | "session.refused" | "shift.note" | "shift.take_over" | "shift.view" | "sighting.judge" | "sighting.view" | "sightings.drop" | "sightings.unmatched" | "snapshot.save" | "snapshot.view" | "station.bundle" | "strip.view" | "thumbnail.view" | "time_lapse.close" | "time_lapse.open" | "user.change" | "user.create" | "user.password" | "user.password_refused" | "user.reset" | "user.unlock" | "vendor.change" | "wall_view.change" | "wall_view.create" | "wall_view.delete" | "watch.approve" | "watch.end" | "watch.example" | "watch.expected" | "watch.list" | "watch.look_back" | "watch.mute" | "watch.mute_dismiss" | "watch.mute_propose" | "watch.picture" | "watch.propose" | "watch.refuse" | "watch.renew" | "watch.threshold";
         /** AuditEntry */
         AuditEntry: {
             /**
@@ -3553,6 +3639,32 @@ export interface components {
             text: string;
             /** Village */
             village: string;
+        };
+        /**
+         * BoxQuery
+         * @description A box on an uploaded picture, in shares of it; none: what is largest.
+         */
+        BoxQuery: {
+            /**
+             * H
+             * @default null
+             */
+            h?: number | null;
+            /**
+             * W
+             * @default null
+             */
+            w?: number | null;
+            /**
+             * X
+             * @default null
+             */
+            x?: number | null;
+            /**
+             * Y
+             * @default null
+             */
+            y?: number | null;
         };
         /** CameraAlerts */
         CameraAlerts: {
@@ -4633,7 +4745,7 @@ export interface components {
          * @description An error's code, written as its value and the names of its parameters.
          * @enum {string}
          */
-        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "password" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "contact_address_invalid" | "contact_second_person" | "contact_unchanged" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "pdf_package_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_shared" | "credential_ambiguous" | "camera_name_required" | "field_not_edited" | "town_account_required" | "map_layer_not_found" | "map_layer_invalid" | "map_aerial_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "clip_exceeds_limit" | "mp4_holds_one_camera" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "bookmark_not_found" | "bookmark_of_other_account" | "too_many_bookmarks" | "cameras_required" | "stream_needs_watermark" | "wall_view_not_found" | "too_many_wall_views" | "too_many_favourites" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "vendor_not_listed" | "vendor_inactive" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "shift_taken_over" | "shift_note_empty" | "shift_not_taken" | "duty_desk_town_only" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_outside_villages" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_recall_too_late" | "alert_answer_unknown" | "alert_answer_refused" | "alert_camera_not_open" | "alert_decline_refused" | "alert_arrive_refused" | "alert_close_refused" | "alert_snooze_refused" | "alert_duplicate_invalid" | "client_id_reused" | "camera_not_recorded";
+        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "password" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "contact_address_invalid" | "contact_second_person" | "contact_unchanged" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "pdf_package_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_shared" | "credential_ambiguous" | "camera_name_required" | "field_not_edited" | "town_account_required" | "map_layer_not_found" | "map_layer_invalid" | "map_aerial_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "clip_exceeds_limit" | "mp4_holds_one_camera" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "bookmark_not_found" | "bookmark_of_other_account" | "too_many_bookmarks" | "cameras_required" | "stream_needs_watermark" | "wall_view_not_found" | "too_many_wall_views" | "too_many_favourites" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "vendor_not_listed" | "vendor_inactive" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "shift_taken_over" | "shift_note_empty" | "shift_not_taken" | "duty_desk_town_only" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_expiry_past" | "subject_outside_villages" | "subject_word_unseen" | "too_many_examples" | "example_not_found" | "threshold_needs_approver" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_recall_too_late" | "alert_answer_unknown" | "alert_answer_refused" | "alert_camera_not_open" | "alert_decline_refused" | "alert_arrive_refused" | "alert_close_refused" | "alert_snooze_refused" | "alert_duplicate_invalid" | "client_id_reused" | "camera_not_recorded";
         /**
          * ErrorParameters
          * @description What a sentence about an error names; `ErrorCode.parameters` lists those of each code.
@@ -4714,6 +4826,52 @@ export interface components {
             village?: string;
             /** Width */
             width?: number;
+        };
+        /**
+         * ExampleBody
+         * @description Either a sighting, or a camera with a time and a box (x, y, w, h as fractions of the picture).
+         */
+        ExampleBody: {
+            /**
+             * At Us
+             * @default null
+             */
+            at_us?: number | null;
+            /**
+             * Box
+             * @default null
+             */
+            box?: number[] | null;
+            /**
+             * Camera
+             * @default null
+             */
+            camera?: string | null;
+            /** @default main */
+            kind?: components["schemas"]["StreamKind"];
+            /**
+             * Sighting
+             * @default null
+             */
+            sighting?: string | null;
+        };
+        /**
+         * ExampleSource
+         * @description Where an example picture comes from.
+         * @enum {string}
+         */
+        ExampleSource: "sighting" | "frame" | "upload";
+        /** ExampleView */
+        ExampleView: {
+            cls: components["schemas"]["ClassWord"];
+            /**
+             * Has Picture
+             * @description Its picture is kept, and the account may see it
+             */
+            has_picture: boolean;
+            /** Id */
+            id: number;
+            source: components["schemas"]["ExampleSource"];
         };
         /**
          * Excerpt
@@ -4821,15 +4979,30 @@ export interface components {
              */
             by_camera: components["schemas"]["CameraAlerts"][];
             /**
+             * Cameras
+             * @description How many cameras are searched
+             */
+            cameras: number;
+            /**
              * Complete
              * @description The whole day was counted
              */
             complete: boolean;
             /**
+             * Newest
+             * @description The newest that match; none without a purpose and `search`
+             */
+            newest: components["schemas"]["SightingView"][];
+            /**
              * Observed
              * @description False: the cameras gave no sightings at all, so the count says nothing
              */
             observed: boolean;
+            /**
+             * Per Day
+             * @description Alerts a day at that rate; null: unknown
+             */
+            per_day: number | null;
             /**
              * Sightings
              * @description Sightings that match, of which several may be one alert
@@ -4841,6 +5014,16 @@ export interface components {
              * @description Counted from here to now; later than a day ago if there is too much to count
              */
             since: string;
+            /**
+             * Unseen
+             * @description Words that no installed model pack tells
+             */
+            unseen: components["schemas"]["UnseenView"][];
+            /**
+             * Without Azimuth
+             * @description Of them, those whose azimuth is unknown, where a heading is asked for
+             */
+            without_azimuth: number;
         };
         /**
          * Fact
@@ -8136,28 +8319,90 @@ export interface components {
         };
         /** SubjectBody */
         SubjectBody: {
+            /** Attributes */
+            attributes?: components["schemas"]["AttributeWord"][];
+            /**
+             * Cameras
+             * @description Camera ids; empty: all
+             */
+            cameras?: string[];
             /** Case */
             case: number;
-            cls: components["schemas"]["ClassWord"];
+            /**
+             * Cls
+             * @description Any of these classes
+             */
+            cls?: components["schemas"]["ClassWord"][];
+            /**
+             * Directions
+             * @description In the picture
+             */
+            directions?: components["schemas"]["DirectionWord"][];
+            /**
+             * Examples
+             * @description Example pictures, chosen before
+             */
+            examples?: number[];
             /**
              * Expires At
              * Format: date-time
              */
             expires_at: string;
-            /** @default null */
-            lower?: components["schemas"]["ColourWord"] | null;
-            /** Reason */
-            reason: string;
             /**
-             * Sighting
-             * @description Id of an example sighting, beside class and colours
+             * @description On the compass; only cameras whose azimuth is known
              * @default null
              */
-            sighting?: string | null;
+            heading?: components["schemas"]["HeadingWord"] | null;
+            /**
+             * Infrared
+             * @description With a colour: also what was seen without colours at night
+             * @default false
+             */
+            infrared?: boolean;
+            /** Lacking */
+            lacking?: components["schemas"]["AttributeWord"][];
+            /** Lower */
+            lower?: components["schemas"]["ColourWord"][];
+            /**
+             * Map Area
+             * @description Polygon on the map: lon, lat; the cameras in it
+             */
+            map_area?: number[][];
+            /**
+             * Nightly
+             * @description Every day from-to, local time; may cross midnight
+             * @default null
+             */
+            nightly?: string | null;
+            /** Not Cls */
+            not_cls?: components["schemas"]["ClassWord"][];
+            /** Not Lower */
+            not_lower?: components["schemas"]["ColourWord"][];
+            /** Not Upper */
+            not_upper?: components["schemas"]["ColourWord"][];
+            /**
+             * Plate
+             * @description A part of it, as in search; only where a pack reads plates
+             * @default
+             */
+            plate?: string;
+            /** Reason */
+            reason: string;
+            /** Speeds */
+            speeds?: components["schemas"]["SpeedWord"][];
+            /**
+             * Threshold
+             * @description Least cosine to one of the examples
+             * @default 0.6
+             */
+            threshold?: number;
             /** Title */
             title: string;
-            /** @default null */
-            upper?: components["schemas"]["ColourWord"] | null;
+            /**
+             * Upper
+             * @description Any of these colours; one may stand without a list
+             */
+            upper?: components["schemas"]["ColourWord"][];
             /**
              * Villages
              * @description Null: the whole town
@@ -8185,6 +8430,8 @@ export interface components {
              */
             case: number | null;
             cls: components["schemas"]["ClassWord"];
+            /** Examples */
+            examples: components["schemas"]["ExampleView"][];
             /**
              * Expires At
              * Format: date-time
@@ -8192,7 +8439,7 @@ export interface components {
             expires_at: string;
             /**
              * Has Picture
-             * @description Its example picture is kept, and the account may see it
+             * @description The picture of its first example is kept, and the account may see it
              */
             has_picture: boolean;
             /** Id */
@@ -8213,11 +8460,85 @@ export interface components {
             /** Reason */
             reason: string;
             state: components["schemas"]["SubjectState"];
+            /**
+             * Threshold
+             * @description Least cosine to one of its examples
+             */
+            threshold: number;
             /** Title */
             title: string;
             upper: components["schemas"]["ColourWord"] | null;
             /** Villages */
             villages: string[] | null;
+            words: components["schemas"]["SubjectWords"];
+        };
+        /**
+         * SubjectWords
+         * @description The restrictions of a search that a single sighting can be judged by; empty fields do not restrict.
+         */
+        SubjectWords: {
+            /** Attributes */
+            attributes: components["schemas"]["AttributeWord"][];
+            /**
+             * Cameras
+             * @description Camera ids; empty: all
+             */
+            cameras: string[];
+            /**
+             * Cls
+             * @description Any of these classes
+             */
+            cls: components["schemas"]["ClassWord"][];
+            /**
+             * Directions
+             * @description In the picture
+             */
+            directions: components["schemas"]["DirectionWord"][];
+            /**
+             * @description On the compass; only cameras whose azimuth is known
+             * @default null
+             */
+            heading: components["schemas"]["HeadingWord"] | null;
+            /**
+             * Infrared
+             * @description With a colour: also what was seen without colours at night
+             * @default false
+             */
+            infrared: boolean;
+            /** Lacking */
+            lacking: components["schemas"]["AttributeWord"][];
+            /** Lower */
+            lower: components["schemas"]["ColourWord"][];
+            /**
+             * Map Area
+             * @description Polygon on the map: lon, lat; the cameras in it
+             */
+            map_area: number[][];
+            /**
+             * Nightly
+             * @description Every day from-to, local time; may cross midnight
+             * @default null
+             */
+            nightly: string | null;
+            /** Not Cls */
+            not_cls: components["schemas"]["ClassWord"][];
+            /** Not Lower */
+            not_lower: components["schemas"]["ColourWord"][];
+            /** Not Upper */
+            not_upper: components["schemas"]["ColourWord"][];
+            /**
+             * Plate
+             * @description A part of it, as in search; only where a pack reads plates
+             * @default
+             */
+            plate: string;
+            /** Speeds */
+            speeds: components["schemas"]["SpeedWord"][];
+            /**
+             * Upper
+             * @description Any of these colours; one may stand without a list
+             */
+            upper: components["schemas"]["ColourWord"][];
         };
         /** Summary */
         Summary: {
@@ -8292,6 +8613,11 @@ export interface components {
              * @description Number of the shift that was shown as the present one; null: none
              */
             seen: number | null;
+        };
+        /** ThresholdBody */
+        ThresholdBody: {
+            /** Threshold */
+            threshold: number;
         };
         /** ThumbnailQuery */
         ThumbnailQuery: {
@@ -8911,6 +9237,91 @@ export interface components {
             /** Shared */
             shared: boolean;
         };
+        /**
+         * WantedBody
+         * @description Whom to look for, and where.
+         */
+        WantedBody: {
+            /** Attributes */
+            attributes?: components["schemas"]["AttributeWord"][];
+            /**
+             * Cameras
+             * @description Camera ids; empty: all
+             */
+            cameras?: string[];
+            /**
+             * Cls
+             * @description Any of these classes
+             */
+            cls?: components["schemas"]["ClassWord"][];
+            /**
+             * Directions
+             * @description In the picture
+             */
+            directions?: components["schemas"]["DirectionWord"][];
+            /**
+             * Examples
+             * @description Example pictures, chosen before
+             */
+            examples?: number[];
+            /**
+             * @description On the compass; only cameras whose azimuth is known
+             * @default null
+             */
+            heading?: components["schemas"]["HeadingWord"] | null;
+            /**
+             * Infrared
+             * @description With a colour: also what was seen without colours at night
+             * @default false
+             */
+            infrared?: boolean;
+            /** Lacking */
+            lacking?: components["schemas"]["AttributeWord"][];
+            /** Lower */
+            lower?: components["schemas"]["ColourWord"][];
+            /**
+             * Map Area
+             * @description Polygon on the map: lon, lat; the cameras in it
+             */
+            map_area?: number[][];
+            /**
+             * Nightly
+             * @description Every day from-to, local time; may cross midnight
+             * @default null
+             */
+            nightly?: string | null;
+            /** Not Cls */
+            not_cls?: components["schemas"]["ClassWord"][];
+            /** Not Lower */
+            not_lower?: components["schemas"]["ColourWord"][];
+            /** Not Upper */
+            not_upper?: components["schemas"]["ColourWord"][];
+            /**
+             * Plate
+             * @description A part of it, as in search; only where a pack reads plates
+             * @default
+             */
+            plate?: string;
+            /** Speeds */
+            speeds?: components["schemas"]["SpeedWord"][];
+            /**
+             * Threshold
+             * @description Least cosine to one of the examples
+             * @default 0.6
+             */
+            threshold?: number;
+            /**
+             * Upper
+             * @description Any of these colours; one may stand without a list
+             */
+            upper?: components["schemas"]["ColourWord"][];
+            /**
+             * Villages
+             * @description Null: the whole town
+             * @default null
+             */
+            villages?: string[] | null;
+        };
         /** WmtsView */
         WmtsView: {
             /** Attribution */
@@ -8989,6 +9400,7 @@ export type AuditView = components['schemas']['AuditView'];
 export type BookmarkBody = components['schemas']['BookmarkBody'];
 export type BookmarkQuery = components['schemas']['BookmarkQuery'];
 export type BookmarkView = components['schemas']['BookmarkView'];
+export type BoxQuery = components['schemas']['BoxQuery'];
 export type CameraAlerts = components['schemas']['CameraAlerts'];
 export type CameraCounts = components['schemas']['CameraCounts'];
 export type CameraCredentialBody = components['schemas']['CameraCredentialBody'];
@@ -9058,6 +9470,9 @@ export type EngineKind = components['schemas']['EngineKind'];
 export type Error = components['schemas']['Error'];
 export type ErrorCode = components['schemas']['ErrorCode'];
 export type ErrorParameters = components['schemas']['ErrorParameters'];
+export type ExampleBody = components['schemas']['ExampleBody'];
+export type ExampleSource = components['schemas']['ExampleSource'];
+export type ExampleView = components['schemas']['ExampleView'];
 export type ExcerptAcceptanceLine = components['schemas']['Excerpt_AcceptanceLine'];
 export type ExcerptEndingHoldLine = components['schemas']['Excerpt_EndingHoldLine'];
 export type ExcerptFaultLine = components['schemas']['Excerpt_FaultLine'];
@@ -9248,9 +9663,11 @@ export type StripQuery = components['schemas']['StripQuery'];
 export type SubjectBody = components['schemas']['SubjectBody'];
 export type SubjectState = components['schemas']['SubjectState'];
 export type SubjectView = components['schemas']['SubjectView'];
+export type SubjectWords = components['schemas']['SubjectWords'];
 export type Summary = components['schemas']['Summary'];
 export type SupplementView = components['schemas']['SupplementView'];
 export type TakeOverBody = components['schemas']['TakeOverBody'];
+export type ThresholdBody = components['schemas']['ThresholdBody'];
 export type ThumbnailQuery = components['schemas']['ThumbnailQuery'];
 export type TicketBody = components['schemas']['TicketBody'];
 export type TicketReply = components['schemas']['TicketReply'];
@@ -9282,6 +9699,7 @@ export type WallCellBodyInput = components['schemas']['WallCellBodyInput'];
 export type WallLayout = components['schemas']['WallLayout'];
 export type WallViewBody = components['schemas']['WallViewBody'];
 export type WallViewView = components['schemas']['WallViewView'];
+export type WantedBody = components['schemas']['WantedBody'];
 export type WmtsView = components['schemas']['WmtsView'];
 export type WordsBody = components['schemas']['WordsBody'];
 export type WordsReply = components['schemas']['WordsReply'];
@@ -14910,6 +15328,201 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_threshold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subject: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ThresholdBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubjectView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    choose_example: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExampleBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExampleView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    example_picture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                example: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    withdraw_example: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                example: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    upload_example: {
+        parameters: {
+            query?: {
+                h?: number | null;
+                w?: number | null;
+                x?: number | null;
+                y?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExampleView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    preview_watch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExpectedAlertsView"];
                 };
             };
             /** @description Refused or failed */
