@@ -111,11 +111,13 @@ class _Examples:
         rows = np.repeat(self._first[asked], counts) + offsets
         same = self._pack[rows] == self._packs.get(embedder, -1)
         mine = vector() if embedder and same.any() else None
+        plain: Indices = found[~pictured]
         if mine is None:
-            return found[~pictured]
+            return plain
         owner, rows = owner[same], rows[same]
         alike = dequantise(self._vectors[rows]) @ mine >= self._likeness[owner]
-        return np.asarray(np.union1d(found[~pictured], owner[alike]), np.intp)
+        merged: Indices = np.union1d(plain, owner[alike])
+        return merged
 
 
 def matches(
