@@ -276,6 +276,30 @@ class AlertStep(Base):
     accuracy_m: Mapped[float | None] = mapped_column(Float, comment="Radius of 68 % confidence, m; null: unknown")
 
 
+class CallKind(StrEnum):
+    """Whom a call of an alert reaches."""
+
+    UNIT = "unit"
+    ON_DUTY = "on_duty"  # the officers of the village on duty
+    EVERYBODY = "everybody"  # all officers of the village
+    LEADERS = "leaders"
+
+
+class AlertCall(Base):
+    """Officers whom an alert calls at a time, if nobody has taken it by then."""
+
+    __tablename__ = "alert_call"
+    __table_args__ = ({"comment": "Who is called for alerts, and when; written with the dispatch; append-only"},)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Primary key")
+    alert: Mapped[int] = mapped_column(ForeignKey("alert.id"), index=True, comment="Alert")
+    round: Mapped[int] = mapped_column(comment="1, and one more for each officer who could not come; the newest counts")
+    kind: Mapped[CallKind] = mapped_column(EnumText(CallKind, 10), comment="unit, on_duty, everybody, leaders")
+    unit: Mapped[int | None] = mapped_column(comment="Unit that is called; null: officers of any unit")
+    accounts: Mapped[list[str]] = mapped_column(JSON, comment="Accounts that are called")
+    due_at: Mapped[datetime] = mapped_column(comment="When they are called, unless somebody has taken the alert (UTC)")
+
+
 class AlertTrail(Base):
     """A later sighting of an open alert's subject."""
 

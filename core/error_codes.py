@@ -324,6 +324,10 @@ class ErrorCode(StrEnum):
     ALERT_SNOOZE_REFUSED = "alert_snooze_refused"
     ALERT_DUPLICATE_INVALID = "alert_duplicate_invalid"
     CLIENT_ID_REUSED = "client_id_reused"
+    UNIT_NOT_FOUND = "unit_not_found"
+    UNIT_NOT_ON_DUTY = "unit_not_on_duty"
+    UNIT_CONFLICT = "unit_conflict"
+    NOT_ON_DUTY = "not_on_duty"
     CAMERA_NOT_RECORDED = "camera_not_recorded", "camera"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cameras.tables
 import cases.tables
+import cases.units.tables
 import core.accounts.sign_in
 import core.accounts.tables
 import core.audit.audit_trail
@@ -30,6 +31,7 @@ TABLE_MODULES = (
     health.vendors,
     search.tables,
     cases.tables,
+    cases.units.tables,
     reports.tables,
 )
 METADATA = Base.metadata

@@ -29,7 +29,7 @@ LAYERS = {
     ),
     "health": "vocabulary tables faults checks camera_states kpi orders order_queries vendors picture patrol register",
     "search": "tables vocabulary models store analysis query indexing",
-    "cases": "tables register alerts watch shifts",
+    "cases": "tables units register alerts watch shifts",
     "reports": "pdf percentages periods register repairs tables coverage today",
     "web": "tls work http doctor sessions services framework policy views api server",
     "station": (

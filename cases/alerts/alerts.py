@@ -136,8 +136,10 @@ async def add(
     return alert
 
 
-async def dispatch(session: AsyncSession, now: datetime, actor: str, alert: Alert, *, reason: str = "") -> None:
-    """Dispatch an alert to the patrol officers. Raises ConflictError."""
+async def dispatch(
+    session: AsyncSession, now: datetime, actor: str, alert: Alert, *, reason: str = "", unit: int | None = None
+) -> None:
+    """Dispatch an alert to the patrol officers, first to `unit` (None: the nearest free one). Raises ConflictError."""
     _check_undecided(alert, AlertStepKind.DISPATCHED)
     if not (await session.get_one(WatchSubject, alert.subject)).is_active(now):
         raise ConflictError(
@@ -146,13 +148,15 @@ async def dispatch(session: AsyncSession, now: datetime, actor: str, alert: Aler
         )
     alert.state, alert.confirmed_by, alert.confirmed_at = AlertState.DISPATCHED, actor, now
     await steps.record(session, now, actor, alert, AlertStepKind.DISPATCHED, text=reason)
-    await notices.dispatched(session, now, alert)
+    await notices.dispatched(session, now, alert, unit)
 
 
-async def confirm(session: AsyncSession, now: datetime, actor: str, alert: Alert, *, yes: bool) -> None:
+async def confirm(
+    session: AsyncSession, now: datetime, actor: str, alert: Alert, *, yes: bool, unit: int | None = None
+) -> None:
     """Dispatch an alert, or reject it, after a video officer has viewed it. Raises ConflictError."""
     if yes:
-        await dispatch(session, now, actor, alert)
+        await dispatch(session, now, actor, alert, unit=unit)
         return
     _check_undecided(alert, AlertStepKind.REJECTED)
     alert.state, alert.confirmed_by, alert.confirmed_at = AlertState.REJECTED, actor, now

@@ -1,10 +1,10 @@
-"""Whom an alert is sent to outside the console, over which channel, and when the next channel takes over.
+"""The messages of an alert outside the console: over which channel, and when the next channel takes over.
 
-WeCom at once; a short message to whoever did not acknowledge within a minute, a call after three. Whoever has no WeCom
-gets the first channel that he has at once: nothing else would tell him meanwhile. The rows of all
-channels are written with the alert's dispatch, so that they survive whatever happens to the station afterwards; an
-acknowledgement, a recall, an answer or the end of the alert cancels those that are not sent yet. When an officer
-cannot come, the others are told at once, again over all channels.
+`cases.alerts.calls` says who is called and when. From then on: WeCom at once, a short message to whoever did not
+acknowledge within a minute, a call after three. Whoever has no WeCom gets the first channel that he has at once:
+nothing else would tell him meanwhile. The rows of all channels are written with the alert's dispatch, so that they
+survive whatever happens to the station afterwards; an acknowledgement, a recall, an answer or the end of the alert
+cancels those that are not sent yet. When an officer cannot come, the others are called anew.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Village
-from cases.alerts import steps
+from cases.alerts import calls, steps
+from cases.alerts.calls import Call
 from cases.tables import Alert, AlertStepKind
-from core.accounts import enabled
-from core.accounts.permissions import Role
 from core.clock import from_microseconds
 from core.notify import outbox
 from core.notify.outbox import Message
@@ -36,27 +35,36 @@ def subject_of(alert: Alert) -> str:
     return f"alert:{alert.id}"
 
 
-async def dispatched(session: AsyncSession, now: datetime, alert: Alert) -> int:
-    """Queue the messages of a dispatched alert; returns their number."""
+async def dispatched(session: AsyncSession, now: datetime, alert: Alert, unit: int | None = None) -> int:
+    """Write whom a dispatched alert calls, and queue their messages; returns the number of messages.
+
+    `unit`: the unit to call first; None: the nearest free one. Raises ConflictError if nobody of it is on duty.
+    """
     message = await _message(session, alert, "dispatched", MessageKind.ALERT)
-    sent = await _call(session, now, message, await _patrol_officers(session, alert.village))
+    sent = await _call_all(session, now, alert, message, await calls.plan(session, now, alert, unit))
     return sent + await outbox.send_to_accounts(session, now, message, [outbox.SYSTEMS], ChannelKind.WEBHOOK)
 
 
 async def declined(session: AsyncSession, now: datetime, alert: Alert) -> int:
-    """Queue the messages anew to the officers who have not declined; returns their number."""
+    """Call the others anew, without the officers who have declined and their units; returns the number of messages."""
     await outbox.cancel(session, subject_of(alert))
     done = [s for s in await steps.of_alert(session, alert.id) if s.kind is AlertStepKind.DECLINED]
     message = await _message(session, alert, f"declined/{len(done)}", MessageKind.ALERT)
-    left = [name for name in await _patrol_officers(session, alert.village) if name not in {s.by for s in done}]
-    return await _call(session, now, message, left)
+    order = await calls.plan(session, now, alert, without={s.by for s in done})
+    return await _call_all(session, now, alert, message, order)
+
+
+async def _call_all(session: AsyncSession, now: datetime, alert: Alert, message: Message, order: Sequence[Call]) -> int:
+    await calls.write(session, now, alert, order)
+    return sum([await _call(session, now, now + c.after, message, c.accounts) for c in order])
 
 
 async def reached(session: AsyncSession, now: datetime, alert: Alert, village: str) -> int:
     """Queue the messages to officers of another village in which the subject was seen; returns their number."""
     message = await _message(session, alert, f"reached/{village}", MessageKind.ALERT)
-    known = set(await _patrol_officers(session, alert.village))
-    return await _call(session, now, message, [n for n in await _patrol_officers(session, village) if n not in known])
+    known = set(await calls.officers_of(session, alert.village))
+    others = [name for name in await calls.officers_of(session, village) if name not in known]
+    return await _call(session, now, now, message, others)
 
 
 async def ended(session: AsyncSession, alert: Alert) -> None:
@@ -64,13 +72,13 @@ async def ended(session: AsyncSession, alert: Alert) -> None:
     await outbox.cancel(session, subject_of(alert))
 
 
-async def _call(session: AsyncSession, now: datetime, message: Message, officers: Sequence[str]) -> int:
-    """Queue a message to officers over all their channels, one after the other; returns the number of rows."""
+async def _call(session: AsyncSession, now: datetime, at: datetime, message: Message, officers: Sequence[str]) -> int:
+    """Queue a message to officers over all their channels, the first one at `at`; returns the number of rows."""
     sent, told = 0, set[str]()
     for channel, after in ESCALATION.items():
         there = await outbox.contacts_of(session, officers, channel, now)
         for contact in there:
-            due_at = now + after if contact.account in told else now
+            due_at = at + after if contact.account in told else at
             sent += await outbox.put(session, now, message, contact, due_at)
         told |= {c.account for c in there}
     return sent
@@ -91,9 +99,3 @@ async def _message(session: AsyncSession, alert: Alert, what: str, kind: Message
         at=from_microseconds(alert.at_us), page=f"/m/alerts/{alert.id}",
     )  # fmt: skip
     return Message(f"{subject_of(alert)}/{what}", subject_of(alert), kind, outbox.URGENT, content)
-
-
-async def _patrol_officers(session: AsyncSession, village: str) -> list[str]:
-    """Return the enabled accounts of patrol officers whose scope includes a village."""
-    officers = await enabled.with_role(session, Role.PATROL_OFFICER)
-    return [u.name for u in officers if u.villages is None or village in u.villages]

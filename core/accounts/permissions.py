@@ -27,6 +27,7 @@ class Permission(StrEnum):
     ALERT_VIEW = "alert.view"
     ALERT_CONFIRM = "alert.confirm"
     ALERT_ANSWER = "alert.answer"
+    UNIT_MANAGE = "unit.manage"  # patrol units and their officers
     REPORT_VIEW = "report.view"
     ACCOUNT_MANAGE = "account.manage"
     AUDIT_VIEW = "audit.view"
@@ -65,7 +66,9 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.INVESTIGATOR: frozenset(
         _OFFICER | {P.PTZ_CONTROL, P.WATCH_PROPOSE, P.ALERT_CONFIRM, P.CASE_MANAGE, P.HOLD_MANAGE}
     ),
-    Role.APPROVER: frozenset(_OFFICER | {P.HOLD_MANAGE, P.WATCH_APPROVE, P.CAMERA_ACCEPT, P.ALERT_CONFIRM}),
+    Role.APPROVER: frozenset(
+        _OFFICER | {P.HOLD_MANAGE, P.WATCH_APPROVE, P.CAMERA_ACCEPT, P.ALERT_CONFIRM, P.UNIT_MANAGE}
+    ),
     Role.PATROL_OFFICER: frozenset({P.ALERT_VIEW, P.ALERT_ANSWER}),
     Role.FUNDER: frozenset({P.REPORT_VIEW}),
     Role.CONTRACTOR: frozenset({P.ORDER_OWN}),
@@ -75,6 +78,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.CAMERA_MANAGE,
             P.PATROL_VIEW,
             P.ACCOUNT_MANAGE,
+            P.UNIT_MANAGE,
             P.REPORT_VIEW,
             P.API_VIEW,
             P.STATION_VIEW,

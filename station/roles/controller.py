@@ -24,6 +24,7 @@ from cameras.upkeep.credential_rotation import CredentialRotation
 from cameras.upkeep.default_password_audit import DefaultPasswordAudit
 from cameras.upkeep.event_subscriptions import EventSubscriptions
 from cameras.upkeep.exposure_scan import ExposureScan
+from cases.units import duty
 from core.accounts.accounts import Accounts
 from core.audit.verification import AuditSealer
 from core.clock import SystemClock
@@ -145,6 +146,7 @@ def _add_station_jobs(
 
     contact_watch = ContactWatch(database, clock, ZoneInfo(settings.station.timezone))
     scheduler.add_job(contact_watch.run_once, "interval", minutes=10, id="contact changes")
+    scheduler.add_job(partial(duty.purge, database, clock), "interval", minutes=10, id="old positions")
     daily(scheduler, clock, "old messages", partial(outbox.purge, database, clock), minutes=25)
 
     async def forget_sessions() -> None:

@@ -48,6 +48,7 @@ SAMPLES = {
     "finding": "1",
     "alert": "1",
     "entry": "1",
+    "unit": "1",
     "village": "wangjia",
     "number": "1",
     "order": "1",

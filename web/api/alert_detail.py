@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.registry import lookup
 from cameras.tables import Camera
-from cases.alerts import alerts, steps, trail
+from cases.alerts import alerts, calls, steps, trail
 from cases.tables import Alert, AlertTrail, WatchSubject
+from cases.units import units
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
 from core.clock import from_microseconds
@@ -18,7 +19,7 @@ from search.query.neighbours import NeighbourCamera, TravelMode
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
 from web.policy import alert_states, view_reason
-from web.views.alert_detail import AlertDetail, NextArrival, NextCameraView, step_view, trail_view
+from web.views.alert_detail import AlertDetail, NextArrival, NextCameraView, call_view, step_view, trail_view
 from web.views.cases import alert_view
 from web.work import picture_files
 
@@ -36,13 +37,18 @@ async def alert_detail(c: Context) -> AlertDetail:
         done, entries = await steps.of_alert(session, alert.id), await trail.of_alert(session, alert.id)
         names = await lookup.camera_names(session, {alert.camera, *(t.camera for t in entries)})
         camera, at_us = trail.last_place(alert, entries)
+        called = (await calls.of_alerts(session, {alert.id})).get(alert.id, [])
+        named = await units.names(session, {n for call in called if (n := call.unit) is not None})
         following = await _next(c, session, alert, entries, camera, from_microseconds(at_us))
     await c.audit_view(
         AuditAction.ALERT_VIEW, str(alert.id), reason=f"alert {alert.id}", key=f"alert.detail {alert.id}",
         village=alert.village, alert=alert.id,
     )  # fmt: skip
+    now = c.services.clock.now()
+    called_in = calls.seconds_until_called(alert, called, c.identity.name, now)
     return AlertDetail(
-        alert=alert_view(alert, subject, names.get(alert.camera, alert.camera), c.services.clock.now()),
+        alert=alert_view(alert, subject, names.get(alert.camera, alert.camera), now, called_in),
+        calls=[call_view(call, named) for call in called],
         steps=[step_view(s) for s in done], trail=[trail_view(t, names) for t in entries], last_camera=camera,
         last_seen_at=from_microseconds(at_us), next=following,
     )  # fmt: skip

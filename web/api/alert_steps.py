@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.registry import lookup
-from cases.alerts import alerts, patrol, phone_time
+from cases.alerts import alerts, calls, patrol, phone_time
 from cases.alerts.phone_time import PhoneReport, Place
 from cases.tables import Alert, AlertAnswer, WatchSubject
 from core.accounts.permissions import Permission
@@ -112,6 +112,8 @@ async def _apply(c: Context[None, StepBody], apply: Apply) -> StepReply:
         applied = await apply(session, now, alert, report)
         names = await lookup.camera_names(session, {alert.camera})
         subject = await session.get_one(WatchSubject, alert.subject)
-        view = alert_view(alert, subject, names.get(alert.camera, alert.camera), now)
+        called = (await calls.of_alerts(session, {alert.id})).get(alert.id, [])
+        called_in = calls.seconds_until_called(alert, called, c.identity.name, now)
+        view = alert_view(alert, subject, names.get(alert.camera, alert.camera), now, called_in)
     offset = phone_time.offset_s(report, now)
     return StepReply(applied=applied, alert=view, clock_offset_s=offset, clock_wrong=phone_time.is_wrong(offset))

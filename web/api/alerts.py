@@ -13,8 +13,9 @@ from pydantic import BaseModel, Field
 
 from cameras.registry import lookup, registry
 from cameras.tables import Camera
-from cases.alerts import alerts
+from cases.alerts import alerts, calls
 from cases.tables import AlertOutcome, WatchSubject
+from cases.units import units
 from cases.watch.manual_alerts import raise_manual_alert
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
@@ -46,6 +47,7 @@ class AlertQuery(BaseModel):
 
 class AlertConfirmBody(BaseModel):
     send: bool
+    unit: int | None = Field(None, description="Unit to call first; absent: the nearest free one on duty")
 
 
 class RecallBody(BaseModel):
@@ -95,9 +97,15 @@ async def list_alerts(c: Context[AlertQuery]) -> list[AlertView]:
     async with c.services.database.reading() as session:
         rows = await alerts.recent(session, c.identity.villages, alert_states(c), c.query.before, c.query.limit)
         names = await lookup.camera_names(session, {a.camera for a, _ in rows})
+        called = await calls.of_alerts(session, {a.id for a, _ in rows})
     await c.audit_view(AuditAction.ALERT_LIST, "alerts", key=f"alert.list {c.query.before or ''}")
-    now = c.services.clock.now()
-    return [alert_view(a, s, names.get(a.camera, a.camera), now) for a, s in rows]
+    now, who = c.services.clock.now(), c.identity.name
+    return [
+        alert_view(
+            a, s, names.get(a.camera, a.camera), now, calls.seconds_until_called(a, called.get(a.id, []), who, now)
+        )
+        for a, s in rows
+    ]
 
 
 @routes.add("POST", "/api/alerts/{alert}/confirm", Permission.ALERT_CONFIRM, body=AlertConfirmBody, reply=Done)
@@ -105,7 +113,10 @@ async def confirm_alert(c: Context[None, AlertConfirmBody]) -> None:
     """Dispatch an alert to the patrol officers, or reject it."""
     async with c.services.database.session() as session:
         alert = await alerts.locked(session, c.number("alert"), c.identity.villages)
-        await alerts.confirm(session, c.services.clock.now(), c.identity.name, alert, yes=c.body.send)
+        if c.body.unit is not None:
+            await units.get(session, c.body.unit, c.identity.villages)
+        now = c.services.clock.now()
+        await alerts.confirm(session, now, c.identity.name, alert, yes=c.body.send, unit=c.body.unit)
 
 
 @routes.add("POST", "/api/alerts/{alert}/recall", Permission.ALERT_CONFIRM, body=RecallBody, reply=Done)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from cases.tables import AlertStep, AlertStepKind, AlertTrail
+from cases.tables import AlertCall, AlertStep, AlertStepKind, AlertTrail, CallKind
 from core.clock import from_microseconds
 from search.vocabulary import Direction, DirectionWord
 from web.views.cases import AlertView
@@ -53,8 +53,17 @@ class NextCameraView(BaseModel):
     riding: NextArrival
 
 
+class CallView(BaseModel):
+    kind: CallKind | str = Field(description="Text that is not listed comes from another release")
+    unit: int | None
+    unit_name: str = Field(description="Empty where officers of any unit are called")
+    accounts: list[str]
+    due_at: datetime = Field(description="They are called then, unless somebody has taken the alert")
+
+
 class AlertDetail(BaseModel):
     alert: AlertView
+    calls: list[CallView] = Field(description="Who is called for it, in this order")
     steps: list[StepView] = Field(description="Oldest first")
     trail: list[TrailView] = Field(description="Oldest sighting first, without the one that raised the alert")
     last_camera: str = Field(description="Where the subject was seen last")
@@ -66,6 +75,13 @@ def step_view(s: AlertStep) -> StepView:
     return StepView(
         kind=s.kind, at=s.at, by=s.by, text=s.text, latitude=s.latitude, longitude=s.longitude,
         accuracy_m=s.accuracy_m,
+    )  # fmt: skip
+
+
+def call_view(call: AlertCall, units: Mapping[int, str]) -> CallView:
+    return CallView(
+        kind=call.kind, unit=call.unit, unit_name=units.get(call.unit or 0, ""), accounts=call.accounts,
+        due_at=call.due_at,
     )  # fmt: skip
 
 

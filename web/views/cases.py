@@ -74,6 +74,9 @@ class AlertView(BaseModel):
     outcome: AlertOutcome | None = Field(description="What it was, as whoever closed it says; null: it is not closed")
     closed_by: str | None
     closed_at: datetime | None
+    called_in: float | None = Field(
+        description="Seconds until this officer is called; 0: he is; null: he is not, or it is taken"
+    )
     has_picture: bool = Field(description="False: the picture could not be stored, or was deleted by age")
 
 
@@ -119,7 +122,7 @@ def subject_view(
     )
 
 
-def alert_view(a: Alert, s: WatchSubject, camera_name: str, now: datetime) -> AlertView:
+def alert_view(a: Alert, s: WatchSubject, camera_name: str, now: datetime, called_in: float | None = None) -> AlertView:
     return AlertView(
         id=a.id,
         title=s.title,
@@ -142,6 +145,7 @@ def alert_view(a: Alert, s: WatchSubject, camera_name: str, now: datetime) -> Al
         outcome=a.outcome,
         closed_by=a.closed_by,
         closed_at=a.closed_at,
+        called_in=called_in,
         has_picture=bool(a.thumbnail),
     )
 

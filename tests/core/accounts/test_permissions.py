@@ -20,12 +20,13 @@ OFFICER = (
 EXPECTED = {
     Role.VIDEO_OFFICER: f"{OFFICER} camera.accept case.manage patrol.run ptz.control watch.propose",
     Role.INVESTIGATOR: f"{OFFICER} case.manage hold.manage ptz.control watch.propose",
-    Role.APPROVER: f"{OFFICER} camera.accept hold.manage watch.approve",
+    Role.APPROVER: f"{OFFICER} camera.accept hold.manage unit.manage watch.approve",
     Role.PATROL_OFFICER: "alert.answer alert.view",
     Role.FUNDER: "report.view",
     Role.CONTRACTOR: "order.own",
     Role.ADMINISTRATOR: (
-        "account.manage api.view camera.manage camera.view patrol.view report.view retention.confirm station.view"
+        "account.manage api.view camera.manage camera.view patrol.view report.view retention.confirm station.view "
+        "unit.manage"
     ),
     Role.AUDITOR: "api.view audit.view",
 }

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from cameras.states import WallLayout
 from cameras.tables import Camera, DeviceSeen, Finding, WallView
 from cases.tables import Alert, AlertTrail, Case, WatchExample, WatchSubject
+from cases.units.tables import Unit
 from core import events
 from core.clock import SystemClock, to_microseconds
 from core.database import Base, Database
@@ -109,6 +110,8 @@ async def fill(database: Database, settings: Settings, sightings: SightingStore,
                     )
                 )
             ).id  # fmt: skip
+        unit = Unit(name=mark, call_sign="", villages=[village], disabled=False, changed_by=mark, changed_at=NOW)
+        made["unit"] = (await add(unit)).id
         later = {"alert": made["sent"], "sighting": seen.id, "camera": camera, "village": village, "by": mark}
         made["entry"] = (await add(AlertTrail(at_us=at_ms * 1000 + 1, thumbnail=picture, recorded_at=NOW, **later))).id
         for name, title in (("order", mark), ("order2", mark)):

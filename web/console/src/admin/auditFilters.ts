@@ -20,7 +20,7 @@ export const ACTIONS: AuditAction[] = [
   "search.query.similar", "search.run", "session.close", "session.end", "session.open", "session.purpose",
   "session.refused", "shift.note", "shift.take_over", "shift.view", "sighting.judge", "sighting.view",
   "sightings.drop", "sightings.unmatched", "snapshot.save", "snapshot.view", "station.bundle", "strip.view",
-  "thumbnail.view", "time_lapse.close", "time_lapse.open", "user.change", "user.create", "user.password",
+  "thumbnail.view", "time_lapse.close", "time_lapse.open", "unit.change", "unit.create", "unit.duty", "unit.view", "user.change", "user.create", "user.password",
   "user.password_refused", "user.reset", "user.unlock", "vendor.change", "wall_view.change", "wall_view.create", "wall_view.delete",
   "watch.approve", "watch.end", "watch.example", "watch.expected", "watch.list", "watch.look_back", "watch.mute",
   "watch.mute_dismiss", "watch.mute_propose", "watch.picture", "watch.propose", "watch.refuse", "watch.renew",

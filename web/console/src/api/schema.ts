@@ -358,6 +358,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts/{alert}/units": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The units for an alert: free ones on duty first, the nearest first; unknown positions come last. */
+        get: operations["offered_units"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/audit": {
         parameters: {
             query?: never;
@@ -968,6 +985,41 @@ export interface paths {
         put?: never;
         /** Add a credential, or change its user name and password; cameras that refused it are tried again. */
         post: operations["set_credential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/duty": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the officer is on duty, and his unit. */
+        get: operations["own_duty"];
+        put?: never;
+        /** Begin or end one's duty; repeating it changes nothing. */
+        post: operations["change_own_duty"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/duty/position": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell where the officer is; only on duty, at most every 5 s, kept for 24 h. */
+        post: operations["report_position"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2528,6 +2580,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/units": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The patrol units of the account's villages, with their members. */
+        get: operations["list_units"];
+        put?: never;
+        /** Create a patrol unit. */
+        post: operations["create_unit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/units/{unit}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change a patrol unit, its area and its members. */
+        post: operations["change_unit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/vendors": {
         parameters: {
             query?: never;
@@ -3149,10 +3236,21 @@ export interface components {
         AlertConfirmBody: {
             /** Send */
             send: boolean;
+            /**
+             * Unit
+             * @description Unit to call first; absent: the nearest free one on duty
+             * @default null
+             */
+            unit?: number | null;
         };
         /** AlertDetail */
         AlertDetail: {
             alert: components["schemas"]["AlertView"];
+            /**
+             * Calls
+             * @description Who is called for it, in this order
+             */
+            calls: components["schemas"]["CallView"][];
             /**
              * Last Camera
              * @description Where the subject was seen last
@@ -3273,6 +3371,11 @@ export interface components {
              * @description When who took it was there; null: not yet
              */
             arrived_at: string | null;
+            /**
+             * Called In
+             * @description Seconds until this officer is called; 0: he is; null: he is not, or it is taken
+             */
+            called_in: number | null;
             /** Camera */
             camera: string;
             /** Camera Name */
@@ -3383,7 +3486,7 @@ export interface components {
          *     nvr.clock.plausibility.ClockChange.
          * @enum {string}
          */
-        AuditAction: "acceptance.view" | "alert.ack" | "alert.answer" | "alert.arrive" | "alert.close" | "alert.decline" | "alert.dispatch" | "alert.list" | "alert.raise" | "alert.recall" | "alert.reject" | "alert.snooze" | "alert.trail" | "alert.view" | "archive.repair" | "audit.export" | "audit.key" | "audit.seal" | "bookmark.add" | "bookmark.delete" | "camera.accept" | "camera.acceptance" | "camera.acceptance_propose" | "camera.account" | "camera.adopt" | "camera.configure" | "camera.edit" | "camera.move" | "camera.replace" | "camera.restore" | "camera.retire" | "camera.sign" | "cameras.expect" | "cameras.identify" | "cameras.onboarding.survey" | "candidate.list" | "case.close" | "case.open" | "contact.change" | "credential.set" | "events.open" | "fault.list" | "fault.picture" | "fault.reference" | "fault.report" | "fault.verdict" | "fault.week" | "finding.accept" | "footage.export" | "hold.add" | "hold.case_closed" | "hold.follow" | "hold.release" | "hold.review" | "inventory.apply" | "inventory.export" | "lanes.view" | "live.close" | "live.open" | "maintenance.begin" | "maintenance.end" | "order.cost" | "order.create" | "order.move" | "order.photo" | "order.photo_view" | "order.still" | "patrol.ask" | "patrol.sign" | "patrol.supplement" | "pictures.drop" | "playback.close" | "playback.open" | "ptz.preset" | "ptz.take" | "register.view" | "report.export" | "report.view" | "retention.confirm" | "retention.ntp" | "retention.returned" | "retention.suspended" | "retention.time" | "review.draw" | "review.verdict" | "search.count" | "search.query.co_occurrence" | "search.query.motion_search" | "search.query.similar" | "search.run" | "session.close" | "session.end" | "session.open" | "session.purpose" | "session.refused" | "shift.note" | "shift.take_over" | "shift.view" | "sighting.judge" | "sighting.view" | "sightings.drop" | "sightings.unmatched" | "snapshot.save" | "snapshot.view" | "station.bundle" | "strip.view" | "thumbnail.view" | "time_lapse.close" | "time_lapse.open" | "user.change" | "user.create" | "user.password" | "user.password_refused" | "user.reset" | "user.unlock" | "vendor.change" | "wall_view.change" | "wall_view.create" | "wall_view.delete" | "watch.approve" | "watch.end" | "watch.example" | "watch.expected" | "watch.list" | "watch.look_back" | "watch.mute" | "watch.mute_dismiss" | "watch.mute_propose" | "watch.picture" | "watch.propose" | "watch.refuse" | "watch.renew" | "watch.threshold";
+        AuditAction: "acceptance.view" | "alert.ack" | "alert.answer" | "alert.arrive" | "alert.close" | "alert.decline" | "alert.dispatch" | "alert.list" | "alert.raise" | "alert.recall" | "alert.reject" | "alert.snooze" | "alert.trail" | "alert.view" | "archive.repair" | "audit.export" | "audit.key" | "audit.seal" | "bookmark.add" | "bookmark.delete" | "camera.accept" | "camera.acceptance" | "camera.acceptance_propose" | "camera.account" | "camera.adopt" | "camera.configure" | "camera.edit" | "camera.move" | "camera.replace" | "camera.restore" | "camera.retire" | "camera.sign" | "cameras.expect" | "cameras.identify" | "cameras.onboarding.survey" | "candidate.list" | "case.close" | "case.open" | "contact.change" | "credential.set" | "events.open" | "fault.list" | "fault.picture" | "fault.reference" | "fault.report" | "fault.verdict" | "fault.week" | "finding.accept" | "footage.export" | "hold.add" | "hold.case_closed" | "hold.follow" | "hold.release" | "hold.review" | "inventory.apply" | "inventory.export" | "lanes.view" | "live.close" | "live.open" | "maintenance.begin" | "maintenance.end" | "order.cost" | "order.create" | "order.move" | "order.photo" | "order.photo_view" | "order.still" | "patrol.ask" | "patrol.sign" | "patrol.supplement" | "pictures.drop" | "playback.close" | "playback.open" | "ptz.preset" | "ptz.take" | "register.view" | "report.export" | "report.view" | "retention.confirm" | "retention.ntp" | "retention.returned" | "retention.suspended" | "retention.time" | "review.draw" | "review.verdict" | "search.count" | "search.query.co_occurrence" | "search.query.motion_search" | "search.query.similar" | "search.run" | "session.close" | "session.end" | "session.open" | "session.purpose" | "session.refused" | "shift.note" | "shift.take_over" | "shift.view" | "sighting.judge" | "sighting.view" | "sightings.drop" | "sightings.unmatched" | "snapshot.save" | "snapshot.view" | "station.bundle" | "strip.view" | "thumbnail.view" | "time_lapse.close" | "time_lapse.open" | "unit.change" | "unit.create" | "unit.duty" | "unit.view" | "user.change" | "user.create" | "user.password" | "user.password_refused" | "user.reset" | "user.unlock" | "vendor.change" | "wall_view.change" | "wall_view.create" | "wall_view.delete" | "watch.approve" | "watch.end" | "watch.example" | "watch.expected" | "watch.list" | "watch.look_back" | "watch.mute" | "watch.mute_dismiss" | "watch.mute_propose" | "watch.picture" | "watch.propose" | "watch.refuse" | "watch.renew" | "watch.threshold";
         /** AuditEntry */
         AuditEntry: {
             /**
@@ -3665,6 +3768,35 @@ export interface components {
              * @default null
              */
             y?: number | null;
+        };
+        /**
+         * CallKind
+         * @description Whom a call of an alert reaches.
+         * @enum {string}
+         */
+        CallKind: "unit" | "on_duty" | "everybody" | "leaders";
+        /** CallView */
+        CallView: {
+            /** Accounts */
+            accounts: string[];
+            /**
+             * Due At
+             * Format: date-time
+             * @description They are called then, unless somebody has taken the alert
+             */
+            due_at: string;
+            /**
+             * Kind
+             * @description Text that is not listed comes from another release
+             */
+            kind: components["schemas"]["CallKind"] | string;
+            /** Unit */
+            unit: number | null;
+            /**
+             * Unit Name
+             * @description Empty where officers of any unit are called
+             */
+            unit_name: string;
         };
         /** CameraAlerts */
         CameraAlerts: {
@@ -4680,6 +4812,36 @@ export interface components {
          * @description The answer of an operation that succeeded and has nothing more to say; its handler returns None.
          */
         Done: Record<string, never>;
+        /** DutyBody */
+        DutyBody: {
+            /** On Duty */
+            on_duty: boolean;
+        };
+        /** DutyUnit */
+        DutyUnit: {
+            /** Call Sign */
+            call_sign: string;
+            /** Id */
+            id: number;
+            /** Members */
+            members: string[];
+            /** Name */
+            name: string;
+            /** Villages */
+            villages: string[] | null;
+        };
+        /** DutyView */
+        DutyView: {
+            /** On Duty */
+            on_duty: boolean;
+            /**
+             * Since
+             * @description Since when it is so; null: never on duty yet
+             */
+            since: string | null;
+            /** @description Null: the officer belongs to no unit */
+            unit: components["schemas"]["DutyUnit"] | null;
+        };
         /** EndBody */
         EndBody: {
             /** Reason */
@@ -4745,7 +4907,7 @@ export interface components {
          * @description An error's code, written as its value and the names of its parameters.
          * @enum {string}
          */
-        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "password" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "contact_address_invalid" | "contact_second_person" | "contact_unchanged" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "pdf_package_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_shared" | "credential_ambiguous" | "camera_name_required" | "field_not_edited" | "town_account_required" | "map_layer_not_found" | "map_layer_invalid" | "map_aerial_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "clip_exceeds_limit" | "mp4_holds_one_camera" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "bookmark_not_found" | "bookmark_of_other_account" | "too_many_bookmarks" | "cameras_required" | "stream_needs_watermark" | "wall_view_not_found" | "too_many_wall_views" | "too_many_favourites" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "vendor_not_listed" | "vendor_inactive" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "shift_taken_over" | "shift_note_empty" | "shift_not_taken" | "duty_desk_town_only" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_expiry_past" | "subject_outside_villages" | "subject_word_unseen" | "too_many_examples" | "example_not_found" | "threshold_needs_approver" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_recall_too_late" | "alert_answer_unknown" | "alert_answer_refused" | "alert_camera_not_open" | "alert_decline_refused" | "alert_arrive_refused" | "alert_close_refused" | "alert_snooze_refused" | "alert_duplicate_invalid" | "client_id_reused" | "camera_not_recorded";
+        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "password" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "contact_address_invalid" | "contact_second_person" | "contact_unchanged" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "pdf_package_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_shared" | "credential_ambiguous" | "camera_name_required" | "field_not_edited" | "town_account_required" | "map_layer_not_found" | "map_layer_invalid" | "map_aerial_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "clip_exceeds_limit" | "mp4_holds_one_camera" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "bookmark_not_found" | "bookmark_of_other_account" | "too_many_bookmarks" | "cameras_required" | "stream_needs_watermark" | "wall_view_not_found" | "too_many_wall_views" | "too_many_favourites" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "vendor_not_listed" | "vendor_inactive" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "shift_taken_over" | "shift_note_empty" | "shift_not_taken" | "duty_desk_town_only" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_expiry_past" | "subject_outside_villages" | "subject_word_unseen" | "too_many_examples" | "example_not_found" | "threshold_needs_approver" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_recall_too_late" | "alert_answer_unknown" | "alert_answer_refused" | "alert_camera_not_open" | "alert_decline_refused" | "alert_arrive_refused" | "alert_close_refused" | "alert_snooze_refused" | "alert_duplicate_invalid" | "client_id_reused" | "unit_not_found" | "unit_not_on_duty" | "unit_conflict" | "not_on_duty" | "camera_not_recorded";
         /**
          * ErrorParameters
          * @description What a sentence about an error names; `ErrorCode.parameters` lists those of each code.
@@ -6481,6 +6643,43 @@ export interface components {
             text: string;
         };
         /**
+         * OfferedUnitView
+         * @description A unit as it is offered for an alert; the first is the best.
+         */
+        OfferedUnitView: {
+            /** Call Sign */
+            call_sign: string;
+            /** Id */
+            id: number;
+            /**
+             * In Area
+             * @description The alert's village belongs to its area
+             */
+            in_area: boolean;
+            /**
+             * Metres
+             * @description From the alert's camera, straight line; null: unknown
+             */
+            metres: number | null;
+            /** Name */
+            name: string;
+            /**
+             * On Duty
+             * @description Its officers on duty; empty: it cannot be called
+             */
+            on_duty: string[];
+            /**
+             * Position At
+             * @description When its position was told
+             */
+            position_at: string | null;
+            /**
+             * Taken
+             * @description Open alerts that its officers have taken; 0: it is free
+             */
+            taken: number;
+        };
+        /**
          * OfflineLine
          * @description A camera that went offline in the shift.
          */
@@ -6902,7 +7101,7 @@ export interface components {
          * Permission
          * @enum {string}
          */
-        Permission: "public" | "signed_in" | "camera.view" | "camera.manage" | "camera.accept" | "live.view" | "ptz.control" | "playback.view" | "patrol.view" | "patrol.run" | "order.own" | "search" | "case.view" | "case.manage" | "hold.manage" | "watch.propose" | "watch.approve" | "alert.view" | "alert.confirm" | "alert.answer" | "report.view" | "account.manage" | "audit.view" | "api.view" | "station.view" | "retention.confirm";
+        Permission: "public" | "signed_in" | "camera.view" | "camera.manage" | "camera.accept" | "live.view" | "ptz.control" | "playback.view" | "patrol.view" | "patrol.run" | "order.own" | "search" | "case.view" | "case.manage" | "hold.manage" | "watch.propose" | "watch.approve" | "alert.view" | "alert.confirm" | "alert.answer" | "unit.manage" | "report.view" | "account.manage" | "audit.view" | "api.view" | "station.view" | "retention.confirm";
         /** PersonView */
         PersonView: {
             /** Display Name */
@@ -8828,6 +9027,80 @@ export interface components {
             /** Total */
             total: number;
         };
+        /** UnitBody */
+        UnitBody: {
+            /**
+             * Call Sign
+             * @default
+             */
+            call_sign?: string;
+            /**
+             * Disabled
+             * @default false
+             */
+            disabled?: boolean;
+            /**
+             * Members
+             * @description Accounts of patrol officers
+             */
+            members?: string[];
+            /** Name */
+            name: string;
+            /**
+             * Villages
+             * @description Its area; absent: the whole town
+             * @default null
+             */
+            villages?: string[] | null;
+        };
+        /** UnitChangeBody */
+        UnitChangeBody: {
+            /**
+             * Call Sign
+             * @default
+             */
+            call_sign?: string;
+            /**
+             * Disabled
+             * @default false
+             */
+            disabled?: boolean;
+            /**
+             * Members
+             * @description Accounts of patrol officers
+             */
+            members?: string[];
+            /** Name */
+            name: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Villages
+             * @description Its area; absent: the whole town
+             * @default null
+             */
+            villages?: string[] | null;
+        };
+        /** UnitView */
+        UnitView: {
+            /** Call Sign */
+            call_sign: string;
+            /** Disabled */
+            disabled: boolean;
+            /** Id */
+            id: number;
+            /** Members */
+            members: string[];
+            /** Name */
+            name: string;
+            /**
+             * On Duty
+             * @description Of its members
+             */
+            on_duty: string[];
+            /** Villages */
+            villages: string[] | null;
+        };
         /** UnlockBody */
         UnlockBody: {
             /** Reason */
@@ -9401,6 +9674,8 @@ export type BookmarkBody = components['schemas']['BookmarkBody'];
 export type BookmarkQuery = components['schemas']['BookmarkQuery'];
 export type BookmarkView = components['schemas']['BookmarkView'];
 export type BoxQuery = components['schemas']['BoxQuery'];
+export type CallKind = components['schemas']['CallKind'];
+export type CallView = components['schemas']['CallView'];
 export type CameraAlerts = components['schemas']['CameraAlerts'];
 export type CameraCounts = components['schemas']['CameraCounts'];
 export type CameraCredentialBody = components['schemas']['CameraCredentialBody'];
@@ -9462,6 +9737,9 @@ export type DeviceView = components['schemas']['DeviceView'];
 export type DirectionWord = components['schemas']['DirectionWord'];
 export type DiskOutlook = components['schemas']['DiskOutlook'];
 export type Done = components['schemas']['Done'];
+export type DutyBody = components['schemas']['DutyBody'];
+export type DutyUnit = components['schemas']['DutyUnit'];
+export type DutyView = components['schemas']['DutyView'];
 export type EndBody = components['schemas']['EndBody'];
 export type EndedSessions = components['schemas']['EndedSessions'];
 export type EndingHoldLine = components['schemas']['EndingHoldLine'];
@@ -9563,6 +9841,7 @@ export type NextCameraView = components['schemas']['NextCameraView'];
 export type NoRateReason = components['schemas']['NoRateReason'];
 export type NoteBody = components['schemas']['NoteBody'];
 export type NoteView = components['schemas']['NoteView'];
+export type OfferedUnitView = components['schemas']['OfferedUnitView'];
 export type OfflineLine = components['schemas']['OfflineLine'];
 export type OnboardingView = components['schemas']['OnboardingView'];
 export type OnDutyView = components['schemas']['OnDutyView'];
@@ -9680,6 +9959,9 @@ export type TravelMode = components['schemas']['TravelMode'];
 export type Tree = components['schemas']['Tree'];
 export type TreeCamera = components['schemas']['TreeCamera'];
 export type TreeVillage = components['schemas']['TreeVillage'];
+export type UnitBody = components['schemas']['UnitBody'];
+export type UnitChangeBody = components['schemas']['UnitChangeBody'];
+export type UnitView = components['schemas']['UnitView'];
 export type UnlockBody = components['schemas']['UnlockBody'];
 export type UnseenView = components['schemas']['UnseenView'];
 export type VendorBody = components['schemas']['VendorBody'];
@@ -10424,6 +10706,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    offered_units: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfferedUnitView"][];
+                };
             };
             /** @description Refused or failed */
             default: {
@@ -11750,6 +12063,101 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CredentialReply"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    own_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DutyView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_own_duty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DutyBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DutyView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    report_position: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlaceBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
@@ -14841,6 +15249,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Tree"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_units: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnitView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_unit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UnitBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnitView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_unit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                unit: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UnitChangeBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnitView"];
                 };
             };
             /** @description Refused or failed */
