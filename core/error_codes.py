@@ -306,6 +306,8 @@ class ErrorCode(StrEnum):
     TOO_MANY_EXAMPLES = "too_many_examples", "limit"
     EXAMPLE_NOT_FOUND = "example_not_found"
     THRESHOLD_NEEDS_APPROVER = "threshold_needs_approver"
+    MUTING_NOT_FOUND = "muting_not_found"
+    MUTING_DECIDED = "muting_decided"
     PROPOSAL_DECIDED = "proposal_decided"
     PROPOSAL_EXPIRED = "proposal_expired"
     SECOND_PERSON_REQUIRED = "second_person_required"

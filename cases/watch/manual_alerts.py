@@ -1,4 +1,4 @@
-"""Alerts that an officer raises: the subject was seen on a camera now, by a person instead of the matcher."""
+"""Alerts that an officer raises: a person saw the subject, on a live or a recorded picture, instead of the matcher."""
 
 from __future__ import annotations
 
@@ -30,8 +30,10 @@ async def raise_manual_alert(
     at_us: int,
     thumbnail: str,
     scope: Villages = None,
+    *,
+    send: bool = True,
 ) -> Alert:
-    """Raise and dispatch an alert for a subject that an officer saw on a camera.
+    """Raise an alert for a subject that an officer saw on a camera; `send`: dispatch it at once.
 
     If officers are already out for the subject, the sighting joins that alert's trail, and that alert is returned.
     `thumbnail`: path of a JPEG below the data folder. Raises NotFoundError, and ConflictError for a subject that is not
@@ -56,5 +58,6 @@ async def raise_manual_alert(
     await audit_trail.record(
         session, now, actor, AuditAction.ALERT_RAISE, str(alert.id), subject=row.id, camera=camera.id
     )
-    await alerts.dispatch(session, now, actor, alert, reason="seen by an officer")
+    if send:
+        await alerts.dispatch(session, now, actor, alert, reason="seen by an officer")
     return alert

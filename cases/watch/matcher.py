@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.alerts import alerts, trail
 from cases.tables import Alert, WatchSubject
-from cases.watch import subjects
+from cases.watch import false_alarms, subjects
 from cases.watch.look_back import IN_PROGRESS, LookBack
 from cases.watch.subjects import is_active
 from cases.watch.watch_list import WatchList, matches
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 ALERT_QUIET_US = 600 * 1_000_000  # at most one alert per subject and camera in this time
 BATCH = 500
+MUTINGS_EVERY_S = 10.0
 REBUILD_S = 60.0  # a subject with an area or a heading follows cameras that were moved within this time
 
 
@@ -48,17 +49,26 @@ class Matcher:
     def __init__(self, database: Database, clock: Clock, store: SightingStore, data_dir: Path, zone: tzinfo):
         """`zone`: the station's, for the hours of a subject."""
         self._database, self._clock, self._store, self._data_dir = database, clock, store, data_dir
-        self._zone = zone
+        self._zone, self._mutings_due = zone, 0.0
         self._back = LookBack(database, clock, store, self._examine_older)
         self._list: WatchList | None = None
         self._version: tuple[object, ...] = ()
 
     async def run_once(self) -> int:
         """Examine all new sightings, batch by batch; return the number of alerts raised."""
+        await self._propose_mutings()
         raised = await self._back.run_once()
         while pending := await asyncio.to_thread(self._store.pending, BATCH):
             raised += await self._examine_new(pending)
         return raised
+
+    async def _propose_mutings(self) -> None:
+        """Propose to mute subjects where officers called three alerts of today false; every few seconds."""
+        if self._clock.monotonic() < self._mutings_due:
+            return
+        self._mutings_due = self._clock.monotonic() + MUTINGS_EVERY_S
+        async with self._database.session() as session:
+            await false_alarms.propose_mutings(session, self._clock.now(), self._zone)
 
     async def _examine_new(self, pending: Sequence[tuple[str, int, int]]) -> int:
         now = self._clock.now()
@@ -138,6 +148,8 @@ class Matcher:
         """
         at_us = sighting.best_ms * 1000
         async with self._database.reading() as session:
+            if await false_alarms.is_muted(session, self._clock.now(), subject.id, place.camera):
+                return False
             if not await alerts.is_quiet(session, subject.id, place.camera, at_us, ALERT_QUIET_US):
                 return False
         # The alert keeps a copy: the sighting's own picture is deleted with its day.

@@ -49,6 +49,7 @@ from web.api import (
     wall_views,
     watch,
     watch_examples,
+    watch_mutings,
 )
 from web.framework.routing import Route
 
@@ -103,6 +104,7 @@ ROUTES: tuple[Route, ...] = tuple(
         vendors,
         watch,
         watch_examples,
+        watch_mutings,
     )
     for route in module.routes.routes
 )

@@ -16,14 +16,18 @@ from cameras.tables import Camera
 from cases.alerts import alerts, calls
 from cases.tables import AlertOutcome, WatchSubject
 from cases.units import units
+from cases.watch.look_back import IN_PROGRESS
 from cases.watch.manual_alerts import raise_manual_alert
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
+from core.clock import from_microseconds, to_microseconds
 from core.error_codes import ErrorCode
 from core.errors import NotFoundError
+from nvr.archive.reader import Keyframe
 from web.framework.context import AnyContext, Context
 from web.framework.routing import Done, ReplyKind, RouteTable
-from web.policy import alert_states, view_reason
+from web.http import strict_input
+from web.policy import alert_states, check_playback, view_reason
 from web.views.cases import AlertView, alert_view
 from web.work import picture_files
 from web.work.snapshots import masks_of
@@ -38,6 +42,9 @@ PICTURE_PIXELS = 640  # wide
 
 class SeenBody(BaseModel):
     camera: str = Field(max_length=40)
+    at_us: int | None = Field(
+        None, ge=0, lt=to_microseconds(strict_input.LATEST_TIME), description="Of a recorded picture; null: now"
+    )
 
 
 class AlertQuery(BaseModel):
@@ -67,9 +74,10 @@ class CloseBody(BaseModel):
 
 @routes.add("POST", "/api/watch/{subject}/seen", Permission.ALERT_CONFIRM, body=SeenBody, reply=AlertView)
 async def report_sighting(c: Context[None, SeenBody]) -> AlertView:
-    """Report that a subject is on a camera now.
+    """Report that a subject is on a camera now, or was there on a recorded picture.
 
-    The newest picture is kept with the alert, and the patrol officers are notified at once.
+    The picture is kept with the alert. The patrol officers are notified at once, unless it is older than ten minutes:
+    such an alert waits for a confirmation. A recorded picture needs a stated purpose.
     """
     now = c.services.clock.now()
     async with c.services.database.reading() as session:
@@ -79,14 +87,20 @@ async def report_sighting(c: Context[None, SeenBody]) -> AlertView:
         raise NotFoundError(
             f"there is no recorded camera '{c.body.camera}'", ErrorCode.CAMERA_NOT_RECORDED, camera=c.body.camera
         )
-    frames = await c.services.reader.latest_keyframes(stream.id, PICTURE_MAX_AGE_S, 1)
-    if not frames:
-        raise NotFoundError("this camera has no picture now", ErrorCode.NO_CURRENT_PICTURE)
-    jpeg = await c.services.snapshots.jpeg(frames[-1], PICTURE_PIXELS, masks_of(camera))
+    frame = await _frame(c, stream.id, c.body.at_us)
+    jpeg = await c.services.snapshots.jpeg(frame, PICTURE_PIXELS, masks_of(camera))
     name = await _store_picture(c, f"alerts/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg", jpeg)
     async with c.services.database.session() as session:
         alert = await raise_manual_alert(
-            session, now, c.identity.name, c.number("subject"), camera, frames[-1].at_us, name, c.identity.villages
+            session,
+            now,
+            c.identity.name,
+            c.number("subject"),
+            camera,
+            frame.at_us,
+            name,
+            c.identity.villages,
+            send=from_microseconds(frame.at_us) >= now - IN_PROGRESS,
         )
         return alert_view(alert, await session.get_one(WatchSubject, alert.subject), camera.name, now)
 
@@ -166,6 +180,21 @@ async def alert_thumbnail(c: Context) -> web.Response:
         case=case,
     )
     return await picture_files.picture(c.services.data_dir, alert.thumbnail)
+
+
+async def _frame(c: AnyContext, stream: str, at_us: int | None) -> Keyframe:
+    """Return the newest picture of a stream, or the recorded one at a moment. Raises NotFoundError."""
+    if at_us is None:
+        frames = await c.services.reader.latest_keyframes(stream, PICTURE_MAX_AGE_S, 1)
+        if not frames:
+            raise NotFoundError("this camera has no picture now", ErrorCode.NO_CURRENT_PICTURE)
+        return frames[-1]
+    at = from_microseconds(at_us)
+    check_playback(c, at)
+    frame = await c.services.reader.keyframe_at(stream, at_us)
+    if frame is None:
+        raise NotFoundError(f"nothing is recorded there at {at.isoformat()}", ErrorCode.NOTHING_RECORDED_AT, at=at)
+    return frame
 
 
 async def _store_picture(c: AnyContext, name: str, content: bytes) -> str:

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.registry import lookup, registry
 from cases.register import case_files
 from cases.tables import WatchSubject
-from cases.watch import examples, expected, proposals, subjects, watched
+from cases.watch import examples, expected, false_alarms, proposals, subjects, watched
+from cases.watch.false_alarms import CameraRate
 from cases.watch.proposals import MAX_THRESHOLD, MIN_THRESHOLD
 from cases.watch.subject_words import SubjectWords, words_of
 from cases.watch.watched import WatchedSubject
@@ -86,9 +87,15 @@ async def list_watch(c: Context) -> list[SubjectView]:
     now, scope = c.services.clock.now(), c.identity.villages
     async with c.services.database.reading() as session:
         rows = await subjects.newest(session, scope)
-        shown = await examples.of_subjects(session, [r.id for r in rows])
+        numbers = [r.id for r in rows]
+        shown = await examples.of_subjects(session, numbers)
+        judged: dict[int, list[CameraRate]] = {}
+        for one in await false_alarms.rates(session, numbers, scope):
+            judged.setdefault(one.subject, []).append(one)
         known = await case_files.visible_numbers(session, scope)
-    return [subject_view(r, shown.get(r.id, ()), scope, now, knows_case=r.case in known) for r in rows]
+    return [
+        subject_view(r, shown.get(r.id, ()), judged.get(r.id, ()), scope, now, knows_case=r.case in known) for r in rows
+    ]
 
 
 @routes.add("POST", "/api/watch/preview", Permission.WATCH_PROPOSE, body=WantedBody, reply=ExpectedAlertsView)
@@ -248,4 +255,5 @@ async def _expected(c: AnyContext, draft: WatchedSubject, where: CameraScope) ->
 
 async def _view(c: AnyContext, session: AsyncSession, r: WatchSubject) -> SubjectView:
     shown = (await examples.of_subjects(session, [r.id])).get(r.id, ())
-    return subject_view(r, shown, c.identity.villages, c.services.clock.now())
+    judged = await false_alarms.rates(session, [r.id], c.identity.villages)
+    return subject_view(r, shown, judged, c.identity.villages, c.services.clock.now())

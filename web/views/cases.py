@@ -9,11 +9,12 @@ from pydantic import BaseModel, Field
 
 from cases.alerts import alerts
 from cases.tables import Alert, AlertAnswer, AlertOutcome, AlertState, Case, SubjectState, WatchExample, WatchSubject
+from cases.watch.false_alarms import CameraRate, rate
 from cases.watch.subject_words import SubjectWords, words_of
 from core.accounts.scope import Villages
 from core.clock import from_microseconds
 from search.vocabulary import ClassWord, ColourWord
-from web.views.watch import ExampleView, example_view
+from web.views.watch import CameraRateView, ExampleView, camera_rate_view, example_view
 
 MATCHER_SILENT_AFTER = timedelta(minutes=5)  # after this a look-back that the matcher has started counts as waiting
 
@@ -46,6 +47,8 @@ class SubjectView(BaseModel):
     words: SubjectWords
     threshold: float = Field(description="Least cosine to one of its examples")
     examples: list[ExampleView]
+    rate: float | None = Field(description="Share of wrong alerts among those that officers judged; null: unknown")
+    cameras: list[CameraRateView] = Field(description="The same per camera, within the account's villages")
     by_picture: bool
     has_picture: bool = Field(description="The picture of its first example is kept, and the account may see it")
     look_back_to: datetime | None = Field(description="Start of the pending look-back; null: none")
@@ -88,7 +91,13 @@ def case_view(r: Case) -> CaseView:
 
 
 def subject_view(
-    r: WatchSubject, shown: Sequence[WatchExample], scope: Villages, now: datetime, *, knows_case: bool = True
+    r: WatchSubject,
+    shown: Sequence[WatchExample],
+    judged: Sequence[CameraRate],
+    scope: Villages,
+    now: datetime,
+    *,
+    knows_case: bool = True,
 ) -> SubjectView:
     """Return the subject as an account with this scope sees it.
 
@@ -115,6 +124,8 @@ def subject_view(
         words=words_of(r),
         threshold=round(r.likeness, 3),
         examples=[example_view(e, knows_case=knows_case) for e in shown],
+        rate=rate(sum(j.right for j in judged), sum(j.wrong for j in judged)),
+        cameras=[camera_rate_view(j) for j in judged],
         by_picture=bool(shown),
         has_picture=any(e.picture for e in shown[:1]) and knows_case,
         look_back_to=look_back_to,

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from cases.tables import ExampleSource, WatchExample
+from cases.tables import ExampleSource, MutingState, WatchExample
+from cases.watch.false_alarms import CameraRate, rate
 from search.vocabulary import ClassWord
 from web.views.search import UnseenView
 from web.views.sightings import SightingView
@@ -17,6 +18,28 @@ class ExampleView(BaseModel):
     source: ExampleSource
     cls: ClassWord
     has_picture: bool = Field(description="Its picture is kept, and the account may see it")
+
+
+class CameraRateView(BaseModel):
+    """What officers said about a subject's alerts on a camera."""
+
+    camera: str
+    right: int
+    wrong: int
+    unjudged: int
+    rate: float | None = Field(description="Share of wrong ones among those that were judged; null: unknown")
+
+
+class MutingView(BaseModel):
+    id: int
+    subject: int
+    title: str
+    camera: str
+    village: str
+    false_alarms: int
+    state: MutingState
+    decided_by: str | None
+    ends_at: datetime
 
 
 class CameraAlerts(BaseModel):
@@ -43,3 +66,9 @@ class ExpectedAlertsView(BaseModel):
 def example_view(e: WatchExample, *, knows_case: bool = True) -> ExampleView:
     cls = ClassWord(e.cls) if e.cls in tuple(ClassWord) else ClassWord.UNKNOWN
     return ExampleView(id=e.id, source=e.source, cls=cls, has_picture=bool(e.picture) and knows_case)
+
+
+def camera_rate_view(r: CameraRate) -> CameraRateView:
+    return CameraRateView(
+        camera=r.camera, right=r.right, wrong=r.wrong, unjudged=r.unjudged, rate=rate(r.right, r.wrong)
+    )

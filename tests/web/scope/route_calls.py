@@ -55,6 +55,7 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
             {"cls": "person", "upper": "red", "villages": [village]},
             {"cls": "person", "upper": "red", "villages": [MINE], "cameras": [camera]},
         ],
+        "POST /api/watch/mutings/{muting}": [{"accept": True}, {"accept": False}],
         "POST /api/watch/examples": [
             {"sighting": made["sighting"]},
             {"camera": camera, "at_us": 1, "box": [0, 0, 1, 1]},
@@ -65,7 +66,11 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         "POST /api/watch/{subject}/end": [reason],
         "POST /api/watch/{subject}/look-back": [{"hours": 2}],
         "POST /api/watch/{subject}/renew": [reason | {"expires_at": later}],
-        "POST /api/watch/{subject}/seen": [{"camera": CAMERA[MINE]}, {"camera": camera}],
+        "POST /api/watch/{subject}/seen": [
+            {"camera": CAMERA[MINE]},
+            {"camera": camera},
+            {"camera": camera, "at_us": 1},
+        ],
         "POST /api/alerts/{alert}/confirm": [{"send": True, "unit": made["unit"]}, {"send": True}, {"send": False}],
         "POST /api/units": [{"name": "n", "villages": [village]}, {"name": "n"}],
         "POST /api/units/{unit}": [reason | {"name": "n", "villages": [MINE]}],

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from cameras.states import WallLayout
 from cameras.tables import Camera, DeviceSeen, Finding, WallView
-from cases.tables import Alert, AlertTrail, Case, WatchExample, WatchSubject
+from cases.tables import Alert, AlertTrail, Case, WatchExample, WatchMuting, WatchSubject
 from cases.units.tables import Unit
 from core import events
 from core.clock import SystemClock, to_microseconds
@@ -101,6 +101,11 @@ async def fill(database: Database, settings: Settings, sightings: SightingStore,
             added_by=mark, added_at=NOW,
         )  # fmt: skip
         made["example"] = (await add(shown)).id
+        muting = WatchMuting(
+            subject=made["subject"], camera=camera, village=village, day=NOW.date(), false_alarms=3, state="proposed",
+            proposed_at=NOW, ends_at=until,
+        )  # fmt: skip
+        made["muting"] = (await add(muting)).id
         for name, state in (("alert", "new"), ("sent", "dispatched")):
             made[name] = (
                 await add(
