@@ -327,6 +327,17 @@ class AlertTrail(Base):
     by: Mapped[str] = mapped_column(String(60), comment="'system', or the account that saw the subject")
 
 
+class AlertPhoto(Base):
+    __tablename__ = "alert_photo"
+    __table_args__ = ({"comment": "Photos that officers took where an alert led them"},)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Primary key")
+    alert: Mapped[int] = mapped_column(ForeignKey("alert.id"), index=True, comment="Alert")
+    at: Mapped[datetime] = mapped_column(comment="When it was uploaded (UTC)")
+    by: Mapped[str] = mapped_column(String(60), comment="Account of the officer who took it")
+    path: Mapped[str] = mapped_column(String(200), comment="JPEG below the data folder")
+
+
 class Shift(Base):
     __tablename__ = "shift"
     __table_args__ = ({"comment": "Shifts of the duty desk (值班): who had it, from one signature to the next"},)

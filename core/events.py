@@ -39,6 +39,7 @@ class EventKind(StrEnum):
 
     ALERT_RAISED = "alert.raised"
     ALERT_DISPATCHED = "alert.dispatched"
+    ALERT_PHOTO = "alert.photo"
     ALERT_RECALLED = "alert.recalled"
     ALERT_REJECTED = "alert.rejected"
     ALERT_ACKED = "alert.acked"

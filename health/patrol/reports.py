@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Collection
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
 from core import events
+from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.error_codes import ErrorCode
-from core.errors import UsageError
+from core.errors import ConflictError, NotFoundError, UsageError
 from health.faults.families import FAMILIES
 from health.faults.state_machine import LIVE_STATES
 from health.tables import Fault
@@ -26,18 +28,41 @@ REPORTABLE = frozenset(
 )
 
 
+PHOTO_WITHIN = timedelta(hours=1)  # of opening the fault
+
+
+async def own_report(session: AsyncSession, number: int, actor: str, now: datetime, scope: Villages) -> Fault:
+    """Return a fault that the person reported within PHOTO_WITHIN. Raises NotFoundError, ConflictError."""
+    query = select(Fault).where(Fault.id == number, Fault.reported_by == actor, village_in_scope(Fault.village, scope))
+    fault: Fault | None = await session.scalar(query)
+    if fault is None:
+        raise NotFoundError("there is no such fault", ErrorCode.FAULT_NOT_FOUND)
+    if fault.state not in LIVE_STATES or now - (fault.opened_at or fault.first_seen) > PHOTO_WITHIN:
+        raise ConflictError("a photo can be added to an own report of the last hour", ErrorCode.FAULT_REPORT_OVER)
+    return fault
+
+
+async def add_photo(session: AsyncSession, now: datetime, actor: str, fault: Fault, path: str) -> None:
+    """Show a photo (a path below the data folder) as the fault's picture; writes the audit row."""
+    fault.picture = path
+    await audit_trail.record(
+        session, now, actor, AuditAction.FAULT_PHOTO, str(fault.id), camera=fault.camera, village=fault.village
+    )
+
+
 async def report(
     session: AsyncSession, now: datetime, actor: str, camera: Camera, family: FaultFamily, note: str, picture: str,
-    reason: str,
+    reason: str, *, allowed: Collection[FaultFamily] = REPORTABLE,
 ) -> Fault:  # fmt: skip
     """Open a fault of a camera, or add the report to the live one of that family; writes audit row and event.
 
     `picture`: path below the data folder; empty: there is none. Raises UsageError for a family of the station.
     """
-    if family not in REPORTABLE:
-        allowed = sorted(family.value for family in REPORTABLE)
+    if family not in allowed:
         raise UsageError(
-            f"'{family}' is no fault of a camera; choose another family", ErrorCode.FAMILY_REQUIRED, allowed=allowed
+            f"'{family}' is no fault of a camera; choose another family",
+            ErrorCode.FAMILY_REQUIRED,
+            allowed=sorted(f.value for f in allowed),
         )
     query = select(Fault).where(Fault.camera == camera.id, Fault.family == family, Fault.state.in_(LIVE_STATES))
     fault: Fault | None = await session.scalar(query.order_by(Fault.id.desc()).limit(1))

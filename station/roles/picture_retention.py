@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cases.tables import Alert, AlertTrail, WatchExample, WatchSubject
+from cases.tables import Alert, AlertPhoto, AlertTrail, WatchExample, WatchSubject
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import Clock, from_microseconds, to_microseconds
@@ -36,7 +36,7 @@ from search.tables import Judgement
 log = logging.getLogger(__name__)
 
 PictureRow = (
-    Alert | AlertTrail | WatchExample | Judgement | Inspection | Fault | WorkOrderPhoto
+    Alert | AlertTrail | AlertPhoto | WatchExample | Judgement | Inspection | Fault | WorkOrderPhoto
 )  # a row that refers to pictures
 
 FOLDERS = ("alerts", "watch", "candidates", "patrol", "orders")
@@ -54,6 +54,7 @@ class PictureKind(StrEnum):
     INSPECTIONS = "inspections"
     FAULTS = "faults"
     ORDERS = "orders"
+    ALERT_PHOTOS = "alert_photos"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class PictureRetention:
             (PictureKind.INSPECTIONS, self._settings.patrol_days),
             (PictureKind.FAULTS, self._settings.patrol_days),
             (PictureKind.ORDERS, self._settings.order_days),
+            (PictureKind.ALERT_PHOTOS, self._settings.alert_days),
         ):
             if expired := await self._expire_kind(kind, days, trust):
                 counts[kind.value] = expired
@@ -178,6 +180,16 @@ async def _order_photos(session: AsyncSession, before: datetime, position: int) 
     return [OldPicture(photo, order.camera or "", photo.at, order.closed_at or photo.at) for photo, order in photos]
 
 
+async def _alert_photos(session: AsyncSession, before: datetime, position: int) -> Sequence[OldPicture]:
+    query = (
+        select(AlertPhoto, Alert)
+        .join(Alert, Alert.id == AlertPhoto.alert)
+        .where(AlertPhoto.at < before, AlertPhoto.id > position)
+    )
+    photos = await session.execute(query.order_by(AlertPhoto.id).limit(BATCH))
+    return [OldPicture(photo, alert.camera, from_microseconds(alert.at_us), photo.at) for photo, alert in photos]
+
+
 # Each returns the next rows after an id, by id, whose retention time began before a time.
 _FIND: dict[PictureKind, Callable[[AsyncSession, datetime, int], Awaitable[Sequence[OldPicture]]]] = {
     PictureKind.ALERTS: _alerts,
@@ -187,6 +199,7 @@ _FIND: dict[PictureKind, Callable[[AsyncSession, datetime, int], Awaitable[Seque
     PictureKind.INSPECTIONS: _inspections,
     PictureKind.FAULTS: _faults,
     PictureKind.ORDERS: _order_photos,
+    PictureKind.ALERT_PHOTOS: _alert_photos,
 }
 
 
@@ -201,7 +214,7 @@ def _held(holds: Iterable[Hold], camera: str, at: datetime) -> bool:
 
 
 async def _forget(session: AsyncSession, row: PictureRow) -> None:
-    if isinstance(row, WorkOrderPhoto):
+    if isinstance(row, WorkOrderPhoto | AlertPhoto):
         await session.delete(row)
     elif isinstance(row, Fault):
         row.picture = row.reference = None
@@ -225,6 +238,7 @@ async def _named(session: AsyncSession) -> set[str]:
         Fault.picture,
         Fault.reference,
         WorkOrderPhoto.path,
+        AlertPhoto.path,
     ):
         found |= {p for p in await session.scalars(select(column).where(column != "")) if p}
     return found

@@ -44,7 +44,7 @@ async def report_fault(c: Context[None, FaultReportBody]) -> FaultView:
     camera = await visible_camera(c, body.camera)
     if body.at is not None:
         check_playback(c, body.at)
-    name = await _store_picture(c, camera, body.at, now)
+    name = await store_picture(c, camera, body.at, now)
     async with c.services.database.session() as session:
         fault = await reports.report(
             session, now, c.identity.name, camera, body.family, body.note, name, c.identity.purpose
@@ -52,7 +52,7 @@ async def report_fault(c: Context[None, FaultReportBody]) -> FaultView:
         return fault_view(fault, camera, pictures=c.identity.may(Permission.LIVE_VIEW))
 
 
-async def _store_picture(c: AnyContext, camera: Camera, at: datetime | None, now: datetime) -> str:
+async def store_picture(c: AnyContext, camera: Camera, at: datetime | None, now: datetime) -> str:
     """Store the picture of the moment and return its name; empty if there is none: the report counts without it."""
     frame = await _frame(c, camera, at)
     if frame is None:

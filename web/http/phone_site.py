@@ -20,6 +20,8 @@ PHONE_PATHS = (
     "/m/password",
     "/m/alerts/{alert}",
     "/m/duty",
+    "/m/briefing",
+    "/m/report",
     "/m/orders",
 )
 # Addresses of earlier releases, which stand in messages and on people's home screens.

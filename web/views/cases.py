@@ -111,9 +111,9 @@ def subject_view(
         id=r.id,
         case=r.case if knows_case else None,
         title=r.title,
-        cls=_class(r.cls),
-        upper=_colour(r.upper),
-        lower=_colour(r.lower),
+        cls=class_word(r.cls),
+        upper=colour_word(r.upper),
+        lower=colour_word(r.lower),
         villages=villages,
         reason=r.reason if knows_case else "",
         state=state,
@@ -137,9 +137,9 @@ def alert_view(a: Alert, s: WatchSubject, camera_name: str, now: datetime, calle
     return AlertView(
         id=a.id,
         title=s.title,
-        cls=_class(s.cls),
-        upper=_colour(s.upper),
-        lower=_colour(s.lower),
+        cls=class_word(s.cls),
+        upper=colour_word(s.upper),
+        lower=colour_word(s.lower),
         camera=a.camera,
         camera_name=camera_name,
         village=a.village,
@@ -161,10 +161,10 @@ def alert_view(a: Alert, s: WatchSubject, camera_name: str, now: datetime, calle
     )
 
 
-def _class(stored: str) -> ClassWord:
+def class_word(stored: str) -> ClassWord:
     """Return the class of a subject; of a class that only another release has nothing is known."""
     return ClassWord(stored) if stored in tuple(ClassWord) else ClassWord.UNKNOWN
 
 
-def _colour(stored: str | None) -> ColourWord | None:
+def colour_word(stored: str | None) -> ColourWord | None:
     return ColourWord(stored) if stored in tuple(ColourWord) else None

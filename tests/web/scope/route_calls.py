@@ -109,6 +109,7 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         "POST /api/bookmarks": [{"camera": camera, "at": NOW.isoformat(), "text": "t"}],
         "POST /api/live/ticket": [{"camera": camera}],
         "POST /api/alerts/{alert}/live": [{"camera": camera}],
+        "POST /api/pole/report": [{"camera": camera, "family": "moved"}],
         "POST /api/onboarding/identify": [{"cameras": [camera]}, {"village": village}],
         "POST /api/onboarding/accept": [{"cameras": [camera]}],
         "POST /api/onboarding/propose": [{"cameras": [camera]}],

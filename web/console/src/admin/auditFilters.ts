@@ -3,13 +3,13 @@ import type { AuditAction, AuditView } from "@/api/schema";
 
 export const VIEWS: AuditView[] = ["viewing", "off_hours", "exports", "failed_sign_ins", "permissions", "configuration", "decisions"];
 export const ACTIONS: AuditAction[] = [
-  "acceptance.view", "alert.ack", "alert.answer", "alert.arrive", "alert.close", "alert.decline", "alert.dispatch", "alert.list", "alert.raise", "alert.recall",
+  "acceptance.view", "alert.ack", "alert.answer", "alert.arrive", "alert.close", "alert.decline", "alert.dispatch", "alert.list", "alert.photo", "alert.photo_view", "alert.raise", "alert.recall",
   "alert.reject", "alert.snooze", "alert.trail", "alert.view", "archive.repair", "audit.export", "audit.key", "audit.seal", "bookmark.add",
   "bookmark.delete", "camera.accept", "camera.acceptance", "camera.acceptance_propose", "camera.account",
   "camera.adopt", "camera.configure", "camera.edit", "camera.move", "camera.replace", "camera.restore",
   "camera.retire", "camera.sign", "cameras.expect", "cameras.identify", "cameras.onboarding.survey",
   "candidate.list", "case.close", "case.open", "contact.change", "credential.set", "events.open", "fault.list",
-  "fault.picture", "fault.reference", "fault.report", "fault.verdict", "fault.week", "finding.accept", "footage.export",
+  "fault.picture", "fault.reference", "fault.photo", "fault.report", "fault.verdict", "fault.week", "finding.accept", "footage.export",
   "hold.add",
   "hold.case_closed", "hold.follow", "hold.release", "hold.review", "inventory.apply", "inventory.export",
   "lanes.view", "live.close", "live.open", "maintenance.begin", "maintenance.end", "order.cost", "order.create",

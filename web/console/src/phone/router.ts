@@ -19,6 +19,8 @@ export const router = createRouter({
     { path: "/m/password", component: () => import("./PasswordPage.vue") },
     { path: "/m/", component: () => import("./AlertsPage.vue"), meta: { needs: "alert.answer" } },
     { path: "/m/alerts/:alert", component: () => import("./AlertsPage.vue"), meta: { needs: "alert.answer" } },
+    { path: "/m/briefing", component: () => import("./BriefingPage.vue"), meta: { needs: "alert.answer" } },
+    { path: "/m/report", component: () => import("./ReportPage.vue"), meta: { needs: "alert.answer" } },
     { path: "/m/duty", component: () => import("./DutyPage.vue") },
     { path: "/m/orders", component: () => import("./OrdersPage.vue"), meta: { needs: "order.own" } },
     { path: "/:rest(.*)*", redirect: "/m/" },
