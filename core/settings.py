@@ -15,7 +15,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import make_url
@@ -23,6 +23,8 @@ from sqlalchemy.exc import ArgumentError
 
 from core import settings_source
 from core.errors import SettingsError
+from core.settings_notify import NotifySettings
+from core.settings_section import Section
 from core.settings_source import Keys, SettingsFile
 
 TLS_DIR = "tls"  # in the data folder
@@ -39,10 +41,6 @@ ADDRESS_REMEDY = (
     "not the address of a database that the station can use; write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, "
     "or leave it empty for SQLite in data.dir"
 )
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class StationSettings(Section):
@@ -220,26 +218,6 @@ class OrderSettings(Section):
         le=10_080,
         description="Minutes for which a reported repair is watched before the order closes; short for demonstrations.",
     )
-
-
-class NotifySettings(Section):
-    """Messages to persons outside the console (docs/core.md, "Messages")."""
-
-    channels: Path = Field(
-        Path("notify.yaml"), description="File that describes the channels; where it is missing, nothing is sent."
-    )
-    url: str = Field(
-        "",
-        pattern=r"^(https?://[^\s]+)?$",
-        description="Address of the console as phones reach it, for links in messages; empty: host and port of web.",
-    )
-    language: Literal["zh", "en"] = Field("zh", description="Language of the messages.")
-    texts: Path | None = Field(None, description="File with texts of the station's own; empty: those shipped.")
-
-    @field_validator("texts", mode="before")
-    @classmethod
-    def _empty_is_shipped(cls, value: object) -> object:
-        return value or None
 
 
 class MapSettings(Section):

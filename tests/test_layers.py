@@ -14,7 +14,7 @@ LAYERS = {
     "core": (
         "clock error_codes error_parameters errors input_problems files ids intervals json_types numbers units erase "
         "executors host log_repeats secrets "
-        "settings_source tasks logs settings "
+        "settings_source tasks logs settings_section settings_notify settings "
         "database_kind database_errors network database events audit accounts notify migrate migrations"
     ),
     "cameras": "states records onvif tables per_camera registry vault discovery onboarding virtual ptz upkeep",

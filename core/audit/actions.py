@@ -78,6 +78,8 @@ class AuditAction(StrEnum):
     LIVE_OPEN = "live.open"
     MAINTENANCE_BEGIN = "maintenance.begin"
     MAINTENANCE_END = "maintenance.end"
+    NOTIFY_SECRET = "notify.secret"
+    NOTIFY_TEST = "notify.test"
     ORDER_COST = "order.cost"
     ORDER_CREATE = "order.create"
     ORDER_MOVE = "order.move"

@@ -39,6 +39,7 @@ from core.tasks import Work, first_of, raise_if_cancelled
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2
+FAILED_AT_ONCE = 200  # the next look takes the others
 NOT_SET_UP = "the station has no such channel"
 CONTACT_ENDED = "the address is no longer used"
 ACCOUNT_DISABLED = "the account is disabled"
@@ -115,12 +116,12 @@ class Dispatcher:
 
     async def _fail_all(self, kind: ChannelKind) -> None:
         """Say of everything due on a channel that the station does not have that it cannot be sent."""
+        now = self._clock.now()
         async with self._database.session() as session:
-            await session.execute(
-                update(Delivery)
-                .where(outbox.is_due(self._clock.now()), Delivery.channel == kind)
-                .values(state=DeliveryState.FAILED, error=NOT_SET_UP)
-            )
+            due = select(Delivery).where(outbox.is_due(now), Delivery.channel == kind)
+            for row in await session.scalars(due.order_by(Delivery.id).limit(FAILED_AT_ONCE)):
+                row.state, row.error = DeliveryState.FAILED, NOT_SET_UP
+                await outbox.bring_forward(session, now, row)
         log.error("messages over %s cannot be sent: notify.yaml describes no such channel", kind)
 
     async def _lane(self, kind: ChannelKind, bucket: TokenBucket) -> None:
@@ -152,6 +153,7 @@ class Dispatcher:
             text, obstacle = self._render(row), await _obstacle(session, row, to, now)
             if text is None or obstacle:
                 row.state, row.error = DeliveryState.FAILED, obstacle or NOT_READABLE
+                await outbox.bring_forward(session, now, row)
                 log.error("message %d over %s: %s; it is given up", row.id, kind, row.error)
                 return True
             row.state, row.attempts = DeliveryState.SENDING, row.attempts + 1
@@ -183,6 +185,8 @@ class Dispatcher:
                 return
             row.state = DeliveryState.FAILED if over else DeliveryState.QUEUED
             row.due_at = now + outbox.retry_delay(claimed.attempts, claimed.severity)
+            if over:
+                await outbox.bring_forward(session, now, row)
         log.log(
             logging.ERROR if over else logging.WARNING, "message %d over %s: %s; %s",
             claimed.id, row.channel, error, "it is given up" if over else "it is tried again",

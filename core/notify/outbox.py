@@ -51,6 +51,12 @@ class QuietHours:
     least: int
     zone: tzinfo
 
+    @classmethod
+    def from_text(cls, hours: str, least: int, zone: tzinfo) -> QuietHours:
+        """Return the quiet hours of a text such as 22:00-07:00; of an empty one, none. Raises ValueError."""
+        begin, _, end = (hours or "00:00-00:00").partition("-")
+        return cls(time.fromisoformat(begin), time.fromisoformat(end), least, zone)
+
     def due(self, now: datetime, severity: int) -> datetime:
         """Return when a message may be sent: now, or at the end of the quiet hours."""
         local = now.astimezone(self.zone)
@@ -118,6 +124,34 @@ async def send_to_accounts(
     """Add a message to every address of some persons on a channel; returns how many were added."""
     there = await contacts_of(session, accounts, channel, now)
     return sum([await put(session, now, message, contact, due_at) for contact in there])
+
+
+async def send_to_first(
+    session: AsyncSession,
+    now: datetime,
+    message: Message,
+    accounts: Sequence[str],
+    channels: Sequence[ChannelKind],
+    due_at: datetime | None = None,
+) -> int:
+    """Add a message to persons, to each over the first of some channels that he has; returns how many were added."""
+    added, left = 0, list(accounts)
+    for channel in channels:
+        for contact in await contacts_of(session, left, channel, now):
+            added += await put(session, now, message, contact, due_at)
+            left = [name for name in left if name != contact.account]
+    return added
+
+
+async def bring_forward(session: AsyncSession, now: datetime, failed: Delivery) -> None:
+    """Make the next message to a person about the same subject due, because this one does not reach him."""
+    waiting = select(Delivery).where(
+        Delivery.subject == failed.subject, Delivery.account == failed.account, Delivery.due_at > now,
+        Delivery.state == DeliveryState.QUEUED, Delivery.attempts == 0,
+    )  # fmt: skip
+    following: Delivery | None = await session.scalar(waiting.order_by(Delivery.due_at, Delivery.id).limit(1))
+    if following is not None:
+        following.due_at = now
 
 
 async def cancel(session: AsyncSession, subject: str) -> int:

@@ -15,10 +15,15 @@ from core.notify.texts import Content
 from core.notify.vocabulary import MessageKind
 
 
+def message(number: str, fact: str, now: datetime) -> Message:
+    """Return a test message. `number`: what the receiver can name."""
+    content = Content(number=number, at=now, page="/m")
+    return Message(fact, f"test:{number}", MessageKind.TEST, outbox.URGENT, content)
+
+
 async def send(session: AsyncSession, now: datetime, to: Sequence[Contact]) -> None:
     """Queue a test message to each address. Its number is new each time, so that the receiver can name it."""
     number = f"T{secrets.randbelow(10**6):06}"
-    content = Content(number=number, at=now, page="/m")
-    message = Message(f"test:{number}/{now:%Y%m%d%H%M%S%f}", f"test:{number}", MessageKind.TEST, outbox.URGENT, content)
+    test = message(number, f"test:{number}/{now:%Y%m%d%H%M%S%f}", now)
     for contact in to:
-        await outbox.put(session, now, message, contact)
+        await outbox.put(session, now, test, contact)

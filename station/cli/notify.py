@@ -51,6 +51,8 @@ def check(ctx: click.Context) -> None:
 @click.pass_context
 def secret(ctx: click.Context, name: str, file: TextIO | None) -> None:
     """Set a secret that notify.yaml names; the station uses it after its next start."""
+    from core.audit import audit_trail
+    from core.audit.actions import AuditAction
     from core.clock import SystemClock
     from core.notify import channel_secrets
     from station.roles import notifications
@@ -61,8 +63,10 @@ def secret(ctx: click.Context, name: str, file: TextIO | None) -> None:
 
     async def work(database: Database, settings: Settings) -> None:
         vault = await notifications.vault(settings, database)
+        now = SystemClock().now()
         async with database.session() as session:
-            await channel_secrets.put(session, SystemClock().now(), vault, name, value)
+            await channel_secrets.put(session, now, vault, name, value)
+            await audit_trail.record(session, now, system_user.actor(), AuditAction.NOTIFY_SECRET, name)
 
     with_database(ctx, work)
     click.echo(f"secret '{name}' set")
@@ -94,6 +98,8 @@ def contact(ctx: click.Context, account: str, channel: str, address: str, second
 @click.pass_context
 def test(ctx: click.Context, account: str) -> None:
     """Send a person a test message over every channel that he has a contact for; the running station sends it."""
+    from core.audit import audit_trail
+    from core.audit.actions import AuditAction
     from core.clock import SystemClock
     from core.notify import contacts, trial
 
@@ -102,6 +108,8 @@ def test(ctx: click.Context, account: str) -> None:
         async with database.session() as session:
             there = await contacts.of_account(session, account, now)
             await trial.send(session, now, there)
+            if there:
+                await audit_trail.record(session, now, system_user.actor(), AuditAction.NOTIFY_TEST, account)
         return [c.channel.value for c in there]
 
     channels = with_database(ctx, work)

@@ -51,6 +51,7 @@ from station.backup.schedule import NightlyBackup
 from station.roles import announcements, notifications
 from station.roles.needed_sightings import NeededSightings
 from station.roles.picture_retention import PictureRetention
+from station.roles.state_messages import StateMessages
 from station.roles.stream_check import StreamCheck
 from station.runtime import until_stopped
 from web import server
@@ -147,6 +148,10 @@ def _add_station_jobs(
     contact_watch = ContactWatch(database, clock, ZoneInfo(settings.station.timezone))
     scheduler.add_job(contact_watch.run_once, "interval", minutes=10, id="contact changes")
     scheduler.add_job(partial(duty.purge, database, clock), "interval", minutes=10, id="old positions")
+    scheduler.add_job(
+        StateMessages(database, clock, settings).run_once, "interval", minutes=15, id="state messages",
+        next_run_time=clock.now() + timedelta(minutes=8),
+    )  # fmt: skip
     daily(scheduler, clock, "old messages", partial(outbox.purge, database, clock), minutes=25)
 
     async def forget_sessions() -> None:

@@ -23,7 +23,7 @@ from core.audit.actions import AuditAction
 from core.events import Event
 from core.host.process_role import ProcessRole
 from core.logs import redact
-from core.settings import Section
+from core.settings_section import Section
 from health import order_queries
 from health.faults import fault_queries
 from nvr.recorder import stream_status

@@ -150,6 +150,7 @@ class CheckValue(SentenceCode):
     # Messages to persons
     NO_CHANNEL = "no_channel", "no channel is described: an alert reaches only pages that are open"
     CHANNELS_WRONG = "channels_wrong", "{reason}"
+    AUDITORS_UNREACHABLE = "auditors_unreachable", "no auditor has a contact: unusual changes of contacts reach nobody"
     OFFICERS_UNREACHABLE = (
         "officers_unreachable",
         "{unreachable} of {officers} patrol officers have no contact: {names}",

@@ -13,6 +13,7 @@ from core.accounts import enabled
 from core.accounts.permissions import Role
 from core.errors import SettingsError
 from core.notify import channel_secrets, configuration, figures, outbox, texts
+from core.notify.anomalies import PERSONS_CHANNELS
 from core.notify.vocabulary import ChannelKind, DeliveryState
 from web.doctor.check_remedies import CheckRemedy as R
 from web.doctor.check_values import CheckValue as V
@@ -35,7 +36,11 @@ async def messages(station: CheckedStation) -> Sequence[CheckResult]:
         async with station.database.reading() as session:
             configuration.require_secrets(described, await channel_secrets.names(session))
             alerted = [kind for kind in notices.ESCALATION if kind in described.channels]
-            return [*await _unreachable(session, station, alerted), await _last_day(session, station)]
+            return [
+                *await _unreachable(session, station, alerted),
+                *await _auditors_unreachable(session, station),
+                await _last_day(session, station),
+            ]
     except SettingsError as e:
         return [failed(V.CHANNELS_WRONG(reason=str(e)), R.MEND_CHANNELS())]
 
@@ -54,6 +59,15 @@ async def _unreachable(
     names = ", ".join(missing[:NAMED]) + (" …" if len(missing) > NAMED else "")
     found = V.OFFICERS_UNREACHABLE(unreachable=len(missing), officers=len(officers), names=names)
     return [warning(found, R.SET_CONTACTS())]
+
+
+async def _auditors_unreachable(session: AsyncSession, station: CheckedStation) -> Sequence[CheckResult]:
+    """Say that nobody would learn of unusual changes of contacts (R-CONTACT-2)."""
+    auditors, now = [u.name for u in await enabled.with_role(session, Role.AUDITOR)], station.clock.now()
+    for channel in PERSONS_CHANNELS:
+        if await outbox.contacts_of(session, auditors, channel, now):
+            return []
+    return [warning(V.AUDITORS_UNREACHABLE(), R.SET_CONTACTS())]
 
 
 async def _last_day(session: AsyncSession, station: CheckedStation) -> CheckResult:

@@ -134,6 +134,33 @@ async def test_a_refused_message_is_not_repeated(database: Database, clock: Manu
     assert [(r.state, r.error) for r in await rows(database)] == [(DeliveryState.FAILED, "wrong number")]
 
 
+async def test_a_refused_message_brings_the_next_channel_forward(database: Database, clock: ManualClock) -> None:
+    """Waiting for an acknowledgement of what cannot arrive would lose a minute, and the call follows as planned."""
+    wecom = await contact(database, clock, ChannelKind.WECOM)
+    sms, voice = await contact(database, clock), await contact(database, clock, ChannelKind.VOICE)
+    other = await contact(database, clock, ChannelKind.SMS, "wang")
+    async with database.session() as session:
+        for to, after in ((wecom, 0), (sms, 60), (voice, 180), (other, 60)):
+            await outbox.put(session, clock.now(), message(), to, clock.now() + timedelta(seconds=after))
+    sender = of(database, clock, wecom=Scripted(ChannelRefused("no such user")))
+    await sender.send_next(ChannelKind.WECOM)
+    due = {(r.account, r.channel): (r.due_at - clock.now()).total_seconds() for r in await rows(database)}
+    assert due["patrol", ChannelKind.SMS] == 0 and due["patrol", ChannelKind.VOICE] == 180
+    assert due["wang", ChannelKind.SMS] == 60
+
+
+async def test_a_message_goes_to_the_first_channel_that_a_person_has(database: Database, clock: ManualClock) -> None:
+    for channel, account in ((ChannelKind.WECOM, "patrol"), (ChannelKind.SMS, "patrol"), (ChannelKind.SMS, "wang")):
+        await contact(database, clock, channel, account)
+    async with database.session() as session:
+        order = [ChannelKind.WECOM, ChannelKind.SMS]
+        assert await outbox.send_to_first(session, clock.now(), message(), ["patrol", "wang", "li"], order) == 2
+    assert [(r.account, r.channel) for r in await rows(database)] == [
+        ("patrol", ChannelKind.WECOM),
+        ("wang", ChannelKind.SMS),
+    ]
+
+
 async def test_what_somebody_took_is_not_sent_any_more(database: Database, clock: ManualClock) -> None:
     to = await contact(database, clock)
     async with database.session() as session:

@@ -91,10 +91,13 @@ async def test_officers_without_contact_and_failed_messages(
         await accounts.create(name, "a long password", Role.PATROL_OFFICER, display_name=name, actor="t")
     async with database.session() as session:
         contact = await contacts.change(session, clock.now(), "near", "near", ChannelKind.SMS, "13800000000")
-    (first, second) = await messages(station)
+    (first, second, third) = await messages(station)
     assert first.found.parameters == {"unreachable": 1, "officers": 2, "names": "far"}
-    assert second.state is CheckState.OK
+    assert second.found.code is CheckValue.AUDITORS_UNREACHABLE
+    assert third.state is CheckState.OK
+    await accounts.create("auditor", "a long password", Role.AUDITOR, display_name="auditor", actor="t")
     async with database.session() as session:
+        await contacts.change(session, clock.now(), "auditor", "auditor", ChannelKind.EMAIL, "a@example.org")
         await contacts.change(session, clock.now(), "far", "far", ChannelKind.SMS, "13800000001")
         await trial.send(session, clock.now(), [contact])
     clock.advance(1)

@@ -12,7 +12,7 @@ export const ACTIONS: AuditAction[] = [
   "fault.picture", "fault.reference", "fault.photo", "fault.report", "fault.verdict", "fault.week", "finding.accept", "footage.export",
   "hold.add",
   "hold.case_closed", "hold.follow", "hold.release", "hold.review", "inventory.apply", "inventory.export",
-  "lanes.view", "live.close", "live.open", "maintenance.begin", "maintenance.end", "order.cost", "order.create",
+  "lanes.view", "live.close", "live.open", "maintenance.begin", "maintenance.end", "notify.secret", "notify.test", "order.cost", "order.create",
   "order.move", "order.photo", "order.photo_view", "order.still", "patrol.ask", "patrol.sign", "patrol.supplement",
   "pictures.drop", "playback.close", "playback.open", "ptz.preset", "ptz.take", "register.view", "report.export", "report.view",
   "retention.confirm", "retention.ntp", "retention.returned", "retention.suspended", "retention.time",
