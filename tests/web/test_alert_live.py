@@ -34,10 +34,15 @@ async def sent_alert(database: Database, **changes: Any) -> int:
         )  # fmt: skip
         session.add(subject)
         await session.flush()
-        values = {"state": AlertState.DISPATCHED, "confirmed_at": NOW - timedelta(minutes=1), "confirmed_by": "wang"}
+        values = {
+            "state": AlertState.DISPATCHED,
+            "confirmed_at": NOW - timedelta(minutes=1),
+            "confirmed_by": "wang",
+            "thumbnail": "",
+        }
         alert = Alert(
             subject=subject.id, sighting=0, camera="wj-01", village="wangjia", at_us=to_microseconds(NOW),
-            thumbnail="", raised_at=NOW, note="", **(values | changes),
+            raised_at=NOW, note="", **(values | changes),
         )  # fmt: skip
         session.add(alert)
         there = await session.get_one(Camera, "wj-01")

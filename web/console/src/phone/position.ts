@@ -34,16 +34,19 @@ function start(): void {
   );
 }
 
-/** Follow the position while the component lives. */
-export function usePosition(): void {
+/** Follow the position until the returned function is called. */
+export function followPosition(): () => void {
   users += 1;
   if (watchId === null) start();
-  onScopeDispose(() => {
+  return () => {
     users -= 1;
     if (users > 0 || watchId === null) return;
     navigator.geolocation.clearWatch(watchId);
     watchId = null;
     positionState.value = "off";
     position.value = null;
-  });
+  };
 }
+
+/** Follow the position while the component lives. */
+export const usePosition = (): void => onScopeDispose(followPosition());
