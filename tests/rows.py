@@ -44,6 +44,8 @@ def _value(column: sa.Column[Any], number: int) -> Any:
         return number % 2 == 0
     if isinstance(kind, sa.DateTime):
         return EPOCH + timedelta(days=number, microseconds=number)
+    if isinstance(kind, sa.Date):
+        return EPOCH.date() + timedelta(days=number)
     if isinstance(kind, sa.LargeBinary):
         return bytes(range(256)) + number.to_bytes(4, "big")
     if isinstance(kind, sa.BigInteger):

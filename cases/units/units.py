@@ -15,6 +15,7 @@ from cases.units.tables import Unit, UnitMember
 from core.accounts import enabled
 from core.accounts.permissions import Role
 from core.accounts.scope import Villages, covers, overlaps
+from core.accounts.tables import User
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.error_codes import ErrorCode
@@ -112,8 +113,13 @@ async def _check_villages(session: AsyncSession, wanted: Villages, scope: Villag
             raise NotFoundError("there is no such village", ErrorCode.VILLAGE_NOT_FOUND, village=village)
 
 
+async def possible_members(session: AsyncSession, scope: Villages) -> list[User]:
+    """Return the enabled patrol officers whose whole scope lies in an account's villages, by name."""
+    return [u for u in await enabled.with_role(session, Role.PATROL_OFFICER) if covers(scope, u.villages)]
+
+
 async def _check_members(session: AsyncSession, names: Sequence[str], scope: Villages) -> None:
-    officers = {u.name for u in await enabled.with_role(session, Role.PATROL_OFFICER) if covers(scope, u.villages)}
+    officers = {u.name for u in await possible_members(session, scope)}
     for name in names:
         if name not in officers:
             raise NotFoundError(f"there is no patrol officer '{name}'", ErrorCode.ACCOUNT_NOT_FOUND, account=name)

@@ -24,6 +24,7 @@ def unit(**fields: Any) -> dict[str, Any]:
 async def test_a_unit_from_its_creation_to_an_alert(sign_in: SignIn, database: Database) -> None:
     phone, desk = await sign_in(Role.PATROL_OFFICER, ["wangjia"]), await sign_in(Role.VIDEO_OFFICER)
     leader = await sign_in(Role.APPROVER, ["wangjia"])
+    assert [o["name"] for o in await get(leader, "/api/units/officers")] == [PATROL]
     made = await post(leader, "/api/units", unit(members=[PATROL]))
     assert (made["members"], made["on_duty"]) == ([PATROL], [])
     await post(desk, "/api/units", unit(), 403)
@@ -53,3 +54,14 @@ async def test_units_of_other_villages_are_not_found(sign_in: SignIn) -> None:
     for villages in (["xidian"], None, ["nowhere"]):
         status, _ = await submit(leader, "/api/units", unit(name="x", villages=villages))
         assert status == 404
+
+
+@pytest.mark.usefixtures("alert")
+async def test_the_figures_of_alerts_are_those_of_the_accounts_villages(sign_in: SignIn) -> None:
+    desk, other = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.VIDEO_OFFICER, ["xidian"])
+    await post(await sign_in(Role.PATROL_OFFICER), f"{ALERT}/ack", step())
+    told = await get(desk, "/api/alerts/figures?days=2")
+    assert (told["alerts"], told["to_acknowledgement"]["count"], told["to_phone"]["median_s"]) == (1, 1, None)
+    assert [(j["true"], j["false"], j["unknown"]) for j in told["by_camera"]] == [(0, 0, 1)]
+    assert (await get(other, "/api/alerts/figures"))["alerts"] == 0
+    assert (await submit(desk, "/api/units", unit()))[0] == 403

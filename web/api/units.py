@@ -47,6 +47,13 @@ class UnitView(BaseModel):
     disabled: bool
 
 
+class UnitOfficerView(BaseModel):
+    """A patrol officer who may belong to a unit."""
+
+    name: str
+    display_name: str
+
+
 class OfferedUnitView(BaseModel):
     """A unit as it is offered for an alert; the first is the best."""
 
@@ -86,6 +93,14 @@ async def list_units(c: Context) -> list[UnitView]:
         members = await units.members(session, [u.id for u in rows])
         present = await duty.on_duty(session)
     return [_view(u, members[u.id], present) for u in rows]
+
+
+@routes.add("GET", "/api/units/officers", Permission.UNIT_MANAGE, reply=list[UnitOfficerView])
+async def unit_officers(c: Context) -> list[UnitOfficerView]:
+    """The patrol officers of the account's villages, who may belong to a unit."""
+    async with c.services.database.reading() as session:
+        found = await units.possible_members(session, c.identity.villages)
+    return [UnitOfficerView(name=u.name, display_name=u.display_name) for u in found]
 
 
 @routes.add("POST", "/api/units", Permission.UNIT_MANAGE, body=UnitBody, reply=UnitView)

@@ -3,6 +3,7 @@ import type { Permission } from "@/api/schema";
 
 export const TABS = {
   users: "account.manage",
+  units: "unit.manage",
   credentials: "camera.manage",
   station: "station.view",
   settings: "station.view",

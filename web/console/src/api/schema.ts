@@ -426,6 +426,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How fast alerts of the last days reached people, and how often they were right. */
+        get: operations["alert_figures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/audit": {
         parameters: {
             query?: never;
@@ -2751,6 +2768,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/units/officers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The patrol officers of the account's villages, who may belong to a unit. */
+        get: operations["unit_officers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/vendors": {
         parameters: {
             query?: never;
@@ -3446,6 +3480,45 @@ export interface components {
              * @description Oldest sighting first, without the one that raised the alert
              */
             trail: components["schemas"]["TrailView"][];
+        };
+        /** AlertFiguresQuery */
+        AlertFiguresQuery: {
+            /**
+             * Days
+             * @default 30
+             */
+            days?: number;
+        };
+        /** AlertFiguresView */
+        AlertFiguresView: {
+            /** Alerts */
+            alerts: number;
+            /**
+             * By Camera
+             * @description The 20 with the most alerts
+             */
+            by_camera: components["schemas"]["JudgedView"][];
+            /**
+             * By Hour
+             * @description 24 hours of the station's time zone
+             */
+            by_hour: components["schemas"]["JudgedView"][];
+            /**
+             * By Subject
+             * @description The 20 with the most alerts
+             */
+            by_subject: components["schemas"]["JudgedView"][];
+            /**
+             * Complete
+             * @description False: there were too many; only the newest are counted
+             */
+            complete: boolean;
+            /** Days */
+            days: number;
+            to_acknowledgement: components["schemas"]["DelayView"];
+            to_arrival: components["schemas"]["DelayView"];
+            /** @description To the first message that a channel took or delivered */
+            to_phone: components["schemas"]["DelayView"];
         };
         /** AlertLiveBody */
         AlertLiveBody: {
@@ -4988,6 +5061,18 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /**
+         * DelayView
+         * @description From the picture; null without any alert that came so far.
+         */
+        DelayView: {
+            /** Count */
+            count: number;
+            /** Median S */
+            median_s: number | null;
+            /** P90 S */
+            p90_s: number | null;
+        };
         /** DeviceView */
         DeviceView: {
             /** Address */
@@ -6285,6 +6370,20 @@ export interface components {
          */
         JobKind: "" | "survey" | "identify";
         JsonValue: unknown;
+        /** JudgedView */
+        JudgedView: {
+            /** False */
+            false: number;
+            /** Name */
+            name: string;
+            /** True */
+            true: number;
+            /**
+             * Unknown
+             * @description Nobody has judged these, or they repeat other alerts
+             */
+            unknown: number;
+        };
         /** JudgementBody */
         JudgementBody: {
             verdict: components["schemas"]["SightingVerdict"];
@@ -9391,6 +9490,16 @@ export interface components {
              */
             villages?: string[] | null;
         };
+        /**
+         * UnitOfficerView
+         * @description A patrol officer who may belong to a unit.
+         */
+        UnitOfficerView: {
+            /** Display Name */
+            display_name: string;
+            /** Name */
+            name: string;
+        };
         /** UnitView */
         UnitView: {
             /** Call Sign */
@@ -9963,6 +10072,8 @@ export type AlertAnswer = components['schemas']['AlertAnswer'];
 export type AlertCameraView = components['schemas']['AlertCameraView'];
 export type AlertConfirmBody = components['schemas']['AlertConfirmBody'];
 export type AlertDetail = components['schemas']['AlertDetail'];
+export type AlertFiguresQuery = components['schemas']['AlertFiguresQuery'];
+export type AlertFiguresView = components['schemas']['AlertFiguresView'];
 export type AlertLiveBody = components['schemas']['AlertLiveBody'];
 export type AlertMark = components['schemas']['AlertMark'];
 export type AlertOutcome = components['schemas']['AlertOutcome'];
@@ -10046,6 +10157,7 @@ export type DayView = components['schemas']['DayView'];
 export type DecisionBody = components['schemas']['DecisionBody'];
 export type DecisionsView = components['schemas']['DecisionsView'];
 export type DeclineBody = components['schemas']['DeclineBody'];
+export type DelayView = components['schemas']['DelayView'];
 export type DeviceView = components['schemas']['DeviceView'];
 export type DirectionWord = components['schemas']['DirectionWord'];
 export type DiskOutlook = components['schemas']['DiskOutlook'];
@@ -10117,6 +10229,7 @@ export type Item = components['schemas']['Item'];
 export type ItemState = components['schemas']['ItemState'];
 export type JobKind = components['schemas']['JobKind'];
 export type JsonValue = components['schemas']['JsonValue'];
+export type JudgedView = components['schemas']['JudgedView'];
 export type JudgementBody = components['schemas']['JudgementBody'];
 export type KeepBody = components['schemas']['KeepBody'];
 export type LaneSpan = components['schemas']['LaneSpan'];
@@ -10280,6 +10393,7 @@ export type TreeCamera = components['schemas']['TreeCamera'];
 export type TreeVillage = components['schemas']['TreeVillage'];
 export type UnitBody = components['schemas']['UnitBody'];
 export type UnitChangeBody = components['schemas']['UnitChangeBody'];
+export type UnitOfficerView = components['schemas']['UnitOfficerView'];
 export type UnitView = components['schemas']['UnitView'];
 export type UnlockBody = components['schemas']['UnlockBody'];
 export type UnseenView = components['schemas']['UnseenView'];
@@ -11147,6 +11261,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OfferedUnitView"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    alert_figures: {
+        parameters: {
+            query?: {
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertFiguresView"];
                 };
             };
             /** @description Refused or failed */
@@ -15910,6 +16055,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UnitView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    unit_officers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnitOfficerView"][];
                 };
             };
             /** @description Refused or failed */

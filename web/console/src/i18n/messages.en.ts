@@ -2,6 +2,7 @@
 import checks from "@/admin/checks.en.json";
 import admin from "@/admin/messages.en.json";
 import settings from "@/admin/settings.en.json";
+import alerts from "@/alerts/messages.en.json";
 import cameras from "@/cameras/messages.en.json";
 import holds from "@/cases/holds.en.json";
 import cases from "@/cases/messages.en.json";
@@ -22,5 +23,5 @@ import terms from "./en.json";
 import errors from "./errors.en.json";
 import type { Messages } from "./messages";
 
-const messages: Messages = { ...terms, admin, cameras, cases, checks, errors, holds, map, orders, patrol, phone, playback, reports, search, settings, shared, shell, today, wall, watch };
+const messages: Messages = { ...terms, admin, alerts, cameras, cases, checks, errors, holds, map, orders, patrol, phone, playback, reports, search, settings, shared, shell, today, wall, watch };
 export default messages;

@@ -2,6 +2,7 @@
 import checks from "@/admin/checks.zh-CN.json";
 import admin from "@/admin/messages.zh-CN.json";
 import settings from "@/admin/settings.zh-CN.json";
+import alerts from "@/alerts/messages.zh-CN.json";
 import cameras from "@/cameras/messages.zh-CN.json";
 import holds from "@/cases/holds.zh-CN.json";
 import cases from "@/cases/messages.zh-CN.json";
@@ -21,6 +22,6 @@ import watch from "@/watch/messages.zh-CN.json";
 import errors from "./errors.zh-CN.json";
 import terms from "./zh-CN.json";
 
-const messages = { ...terms, admin, cameras, cases, checks, errors, holds, map, orders, patrol, phone, playback, reports, search, settings, shared, shell, today, wall, watch };
+const messages = { ...terms, admin, alerts, cameras, cases, checks, errors, holds, map, orders, patrol, phone, playback, reports, search, settings, shared, shell, today, wall, watch };
 export type Messages = typeof messages;
 export default messages;
