@@ -111,13 +111,12 @@ class _Examples:
         rows = np.repeat(self._first[asked], counts) + offsets
         same = self._pack[rows] == self._packs.get(embedder, -1)
         mine = vector() if embedder and same.any() else None
-        plain: Indices = found[~pictured]
-        if mine is None:
-            return plain
-        owner, rows = owner[same], rows[same]
-        alike = dequantise(self._vectors[rows]) @ mine >= self._likeness[owner]
-        merged: Indices = np.union1d(plain, owner[alike])
-        return merged
+        alike = np.zeros(len(self._wanted), bool)
+        if mine is not None:
+            owner, rows = owner[same], rows[same]
+            alike[owner[dequantise(self._vectors[rows]) @ mine >= self._likeness[owner]]] = True
+        kept: Indices = found[~pictured | alike[found]]
+        return kept
 
 
 def matches(
