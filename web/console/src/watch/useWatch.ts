@@ -5,8 +5,11 @@ import { http, request } from "@/api/client";
 import { useFetch } from "@/api/requests";
 import type { AlertView, CaseView, SubjectView } from "@/api/schema";
 import { t, term } from "@/shared/i18n";
+import { chipText } from "@/search/words";
 import { useRefreshOn } from "@/shell/events";
 import { useResources } from "@/shell/resources";
+
+import { filterOf, watchedChips } from "./wanted";
 
 const MOST_ALERTS = 100;
 /** An alert in these states is its own ground to look at its picture; afterwards a purpose is. */
@@ -27,6 +30,9 @@ export function inOrder(subjects: SubjectView[]): SubjectView[] {
 
 export const featuresOf = (s: Pick<SubjectView, "cls" | "upper" | "lower">): string =>
   [term("cls", s.cls), s.upper && t("watch.upper", { colour: term("colour", s.upper) }), s.lower && t("watch.lower", { colour: term("colour", s.lower) })].filter(Boolean).join(" · ");
+
+/** All the words of a subject; of one from before there were such words, class and colours. */
+export const wordsTold = (s: SubjectView): string => watchedChips(filterOf(s)).map((c) => `${term("chip", c.kind)} ${chipText(c)}`).join(" · ") || featuresOf(s);
 
 export function scopeOf(s: SubjectView): string {
   const resources = useResources();
