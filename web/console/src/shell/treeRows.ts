@@ -18,6 +18,13 @@ const NOTHING: OnTop = { favourites: [], views: [] };
 /** What a dragged row carries, as types of a DataTransfer. */
 export const CAMERA_DRAG = "application/x-minwang-camera";
 export const VILLAGE_DRAG = "application/x-minwang-village";
+/** Of a saved view, its cameras are dragged, as a list in JSON. */
+export const VIEW_DRAG = "application/x-minwang-view";
+
+/** The cameras of a view, each once, in the order of its cells. */
+export function camerasOf(view: { cells: readonly { camera?: string | null; cameras?: readonly string[] | null }[] }): string[] {
+  return [...new Set(view.cells.flatMap((c) => [...(c.camera ? [c.camera] : []), ...(c.cameras ?? [])]))];
+}
 
 /** The key under which a group is kept as closed; no village has such a code. */
 export const groupKey = (group: TreeGroup): string => `:${group}`;

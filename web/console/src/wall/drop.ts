@@ -1,12 +1,10 @@
-/** What is dropped on a cell: a camera or village of the tree, or another cell. */
-import { CAMERA_DRAG, VILLAGE_DRAG } from "@/shell/treeRows";
+/** What is dropped on a cell: a camera, village or saved view, or another cell. */
+import { CAMERA_DRAG, VIEW_DRAG, VILLAGE_DRAG } from "@/shell/treeRows";
 
 import type { CellContent } from "./cells";
+import { tourOf } from "./savedViews";
 
 export const CELL_DRAG = "application/x-minwang-cell";
-
-/** A saved view: its cameras as the content of one cell. */
-export const VIEW_DRAG = "application/x-minwang-view";
 
 export type Dropped = { content: CellContent } | { from: number };
 
@@ -16,7 +14,7 @@ export function dropped(data: DataTransfer | null): Dropped | null {
   const village = data?.getData(VILLAGE_DRAG);
   if (village) return { content: { show: "village", village } };
   const view = data?.getData(VIEW_DRAG);
-  if (view) return { content: JSON.parse(view) as CellContent };
+  if (view) return { content: tourOf(JSON.parse(view) as string[]) };
   const cell = data?.getData(CELL_DRAG);
   return cell ? { from: Number(cell) } : null;
 }

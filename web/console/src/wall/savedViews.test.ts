@@ -4,6 +4,8 @@ import openapi from "@/api/openapi.json";
 
 import type { CellContent } from "./cells";
 import { LAYOUT_NAMES } from "./layouts";
+import { camerasOf } from "@/shell/treeRows";
+
 import { fromBody, toBody, tourOf } from "./savedViews";
 
 describe("saved views", () => {
@@ -18,7 +20,7 @@ describe("saved views", () => {
   });
 
   it("become a tour in one cell", () => {
-    expect(tourOf({ cells: [{ show: "camera", camera: "a" }, { show: "tour", cameras: ["b", "a"] }] })).toEqual({ show: "tour", cameras: ["a", "b"] });
-    expect(tourOf({ cells: [{ show: "alerts" }] })).toEqual({ show: "nothing" });
+    expect(tourOf(camerasOf({ cells: [{ camera: "a" }, { cameras: ["b", "a"] }] }))).toEqual({ show: "tour", cameras: ["a", "b"] });
+    expect(tourOf(camerasOf({ cells: [{}] }))).toEqual({ show: "nothing" });
   });
 });

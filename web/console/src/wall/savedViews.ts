@@ -27,7 +27,6 @@ export function fromBody(cell: WallCellBodyInput): CellContent {
 }
 
 /** The cameras of a view as one tour, for a cell that shows the whole view. */
-export function tourOf(view: { cells: readonly WallCellBodyInput[] }): CellContent {
-  const cameras = [...new Set(view.cells.flatMap((c) => [...(c.camera ? [c.camera] : []), ...(c.cameras ?? [])]))];
+export function tourOf(cameras: string[]): CellContent {
   return cameras.length ? { show: "tour", cameras } : NOTHING;
 }
