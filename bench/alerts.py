@@ -3,6 +3,7 @@
     ./minwang bench alerts [--quick] [--only PART …]
 
 matching  sightings a second compared with 10,000 subjects by class, colours, village and example pictures
+subject   the right subject among the first five on generated streets, and the false alarms of a day
 outbox    alerts a second from their transaction to a gateway on loopback, over three channels, none lost
 kills     1,000 kills (--quick: 20) of the dispatcher at random points: no message lost, none sent twice
 """
@@ -18,13 +19,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.common import Figure, report
-from bench.parts import alert_kills, alert_matching, alert_outbox
+from bench.parts import alert_kills, alert_matching, alert_outbox, subject_matching
 
-PARTS = ("matching", "outbox", "kills")
+PARTS = ("matching", "outbox", "kills", "subject")
 
 
 def measure(wanted: list[str], folder: Path, quick: bool) -> list[Figure]:
     parts: dict[str, Callable[[], list[Figure]]] = {
+        "subject": lambda: subject_matching.run(quick),
         "matching": lambda: alert_matching.run(10_000, 2.0 if quick else 20.0),
         "outbox": lambda: asyncio.run(alert_outbox.run(folder / "outbox", 100 if quick else 1_000)),
         "kills": lambda: alert_kills.run(folder / "kills", 20 if quick else 1_000),
