@@ -1,4 +1,8 @@
-"""How many alerts a subject would have given in the last day, counted by the rules by which the matcher raises them."""
+"""How many alerts a subject would have given in the last day, counted by the rules by which the matcher raises them.
+
+The count takes each alert as decided at once. While an alert is open, later sightings join its trail instead
+(`cases.alerts.trail`), so that it rings less often than that.
+"""
 
 from __future__ import annotations
 
