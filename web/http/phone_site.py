@@ -24,8 +24,8 @@ PHONE_PATHS = (
     "/m/report",
     "/m/orders",
 )
-# Addresses of earlier releases, which stand in messages and on people's home screens.
-MOVED = {"/m": PHONE, "/contractor": "/m/orders"}
+# Addresses of earlier releases, which stand in messages and on people's home screens; /m/install is short to type.
+MOVED = {"/m": PHONE, "/contractor": "/m/orders", "/m/install": "/ca"}
 FILES = {
     "sw.js": "text/javascript",
     "manifest.webmanifest": "application/manifest+json",

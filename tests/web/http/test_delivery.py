@@ -121,5 +121,6 @@ async def test_pages_of_the_console(sign_in: SignIn, monkeypatch: pytest.MonkeyP
             assert (phone.status, await phone.text()) == (status, "<title>phone</title>")
             assert phone.headers["Cache-Control"] == "no-cache" and phone.url.path.startswith("/m/")
     assert (await nobody.get("/m/sw.js")).status == 503  # not built
+    assert (await nobody.get("/m/install", allow_redirects=False)).headers["Location"] == "/ca"
     known = await nobody.get("/cameras", headers={"Accept": "text/html"})
     assert known.status == 200 and known.headers["Cache-Control"] == "no-cache"
