@@ -13,8 +13,10 @@ from pathlib import Path
 from sqlalchemy import select
 
 from cameras.tables import Credential
+from core.accounts.tables import SecondFactor
 from core.database import Database
 from core.errors import SecretError
+from core.notify.tables import ChannelSecret
 from core.secrets import Vault
 
 log = logging.getLogger(__name__)
@@ -22,11 +24,17 @@ log = logging.getLogger(__name__)
 
 async def open_vault(database: Database, path: Path) -> Vault:
     """Open the key file; create one if nothing is sealed. Raises SecretError if the key file is missing or unusable."""
-    if not await asyncio.to_thread(path.exists) and (names := [name for name, _ in await _sealed(database)]):
-        raise SecretError(
-            f"{path}: the key file is missing, and {len(names)} sealed camera passwords ({_some(names)}) "
-            "cannot be opened without it; restore the key file from the backup"
-        )
+    if not await asyncio.to_thread(path.exists):
+        if names := [name for name, _ in await _sealed(database)]:
+            raise SecretError(
+                f"{path}: the key file is missing, and {len(names)} sealed camera passwords ({_some(names)}) "
+                "cannot be opened without it; restore the key file from the backup"
+            )
+        if await _others_sealed(database):
+            raise SecretError(
+                f"{path}: the key file is missing, and secrets of second factors or of message channels cannot be "
+                "opened without it; restore the key file from the backup"
+            )
     return await asyncio.to_thread(Vault.open_or_create, path)
 
 
@@ -52,6 +60,13 @@ async def _sealed(database: Database) -> list[tuple[str, str]]:
     async with database.reading() as session:
         rows = await session.execute(select(Credential.name, Credential.sealed).order_by(Credential.name))
         return [(name, sealed) for name, sealed in rows if sealed]
+
+
+async def _others_sealed(database: Database) -> bool:
+    """Whether accounts have second factors, or channels of messages have secrets."""
+    async with database.reading() as session:
+        found = [await session.scalar(select(column).limit(1)) for column in (SecondFactor.user_id, ChannelSecret.name)]
+    return any(key is not None for key in found)
 
 
 def _opens(vault: Vault, name: str, sealed: str) -> bool:

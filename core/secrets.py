@@ -7,6 +7,7 @@ there. The cipher is imported for the first secret: a recorder whose cameras nee
 from __future__ import annotations
 
 import base64
+import hmac
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,14 @@ class Vault:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         sealed = self._cipher().encrypt(nonce, text.encode(), owner.encode())
         return base64.b64encode(nonce + sealed).decode()
+
+    def digest(self, text: str, owner: str) -> str:
+        """Return the HMAC-SHA256 of a text that is only compared, in hexadecimal: 64 digits.
+
+        It has a key of its own, derived from the vault's: AES-GCM and HMAC must not share one.
+        """
+        key = hmac.digest(self._key, b"minwang digest", "sha256")
+        return hmac.digest(key, f"{owner}\0{text}".encode(), "sha256").hex()
 
     def _cipher(self) -> AESGCM:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM

@@ -154,6 +154,21 @@ class WebSettings(Section):
         return [ip_network(value, strict=False) for value in self.trusted_proxies or machine]
 
 
+class SecondFactorPolicy(StrEnum):
+    REQUIRED = "required"
+    OFF = "off"
+
+
+class AccountSettings(Section):
+    second_factor: SecondFactorPolicy = Field(
+        SecondFactorPolicy.REQUIRED,
+        description=(
+            "required: approvers, administrators, auditors and whoever changes contacts sign in with a one-time code; "
+            "off: only those who set it up themselves."
+        ),
+    )
+
+
 class RecorderSettings(Section):
     workers: int = Field(1, ge=1, le=64, description="Recorder processes; cameras are spread over them.")
     engine: Literal["auto", "native", "ffmpeg"] = Field("auto", description="Engine where a stream names none.")
@@ -286,6 +301,7 @@ class Settings(BaseSettings):
     station: StationSettings = StationSettings()
     data: DataSettings = DataSettings()
     web: WebSettings = WebSettings()
+    accounts: AccountSettings = AccountSettings()
     recorder: RecorderSettings = RecorderSettings()
     retention: RetentionSettings = RetentionSettings()
     pictures: PictureSettings = PictureSettings()

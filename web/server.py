@@ -20,6 +20,7 @@ from cameras.ptz import PtzControl
 from cameras.registry import firmware
 from cameras.vault import open_vault
 from core.accounts.accounts import Accounts
+from core.accounts.second_factor.service import SecondFactors
 from core.accounts.sign_in import SignInService
 from core.audit.verification import Verifier
 from core.clock import Clock
@@ -116,8 +117,10 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
 
 
 def _services(settings: Settings, database: Database, accounts: Accounts, clock: Clock) -> Services:
-    data_dir, sign_in = settings.data.dir.absolute(), SignInService(database, clock, accounts)
-    known = KnownCallers(clock, accounts, sign_in, data_dir)
+    data_dir = settings.data.dir.absolute()
+    vault = partial(open_vault, database, data_dir / KEY_FILE)
+    sign_in = SignInService(database, clock, accounts, vault)
+    known = KnownCallers(clock, accounts, sign_in.attempts, data_dir)
     footage = FairExecutor("footage", 8, max_running_per_account=4, max_waiting=600, max_waiting_per_account=200)
     search = FairExecutor("search", 4, max_running_per_account=2, max_waiting=40, max_waiting_per_account=10)
     pool, reader = DecodePool(1), ArchiveReader(database, clock, footage.run)
@@ -140,6 +143,7 @@ def _services(settings: Settings, database: Database, accounts: Accounts, clock:
         motion_jobs=MotionJobs(clock, reader),
         sign_in_limit=SignInLimit(clock),
         sign_in_service=sign_in,
+        second_factors=SecondFactors(database, clock, sign_in.attempts, vault, settings.station.name),
         anonymous_limit=AnonymousLimit(clock, known.first_known),
         search_executor=search,
         footage_executor=footage,

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from cameras.ptz import PtzControl
 from core.accounts.accounts import Accounts
+from core.accounts.second_factor.service import SecondFactors
 from core.accounts.sign_in import SignInService
 from core.audit.verification import Verifier
 from core.clock import Clock
@@ -74,6 +75,7 @@ class Services:
     event_sockets: SocketLimit
     live_sockets: SocketLimit
     sign_in_service: SignInService
+    second_factors: SecondFactors
     audit_verifier: Verifier
     footage_grants: FootageGrants
     attendance: Attendance

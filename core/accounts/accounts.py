@@ -5,20 +5,22 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.accounts.account_rules import check_name, check_password, check_scope, check_vendor
 from core.accounts.password_hashing import PasswordHashing
 from core.accounts.permissions import Role
+from core.accounts.second_factor import rows
 from core.accounts.sessions import (
     MAX_SESSION_AGE,
     SESSION_CHANGED_MESSAGE,
     AccountSessions,
     Identity,
+    end_sessions_of,
     require_open_session,
 )
-from core.accounts.tables import SignIn, User
+from core.accounts.tables import User
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import Clock
@@ -105,7 +107,7 @@ class Accounts:
             await require_open_session(session, requested_by)
             user = await _user_by_name(session, name)
             user.password_hash, user.must_change = password_hash, must_change
-            await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
+            await end_sessions_of(session, user.id)
             await audit_trail.record(session, self._clock.now(), actor, AuditAction.USER_RESET, name, reason=reason)
 
     async def change_own_password(self, identity: Identity, old: str, new: str) -> None:
@@ -130,8 +132,25 @@ class Accounts:
             if user is None or user.disabled or user.password_hash != stored:
                 raise ForbiddenError(SESSION_CHANGED_MESSAGE, ErrorCode.SESSION_CHANGED)
             user.password_hash, user.must_change = password_hash, False
-            await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
+            await end_sessions_of(session, user.id)
             await audit_trail.record(session, self._clock.now(), user.name, AuditAction.USER_PASSWORD, user.name)
+
+    async def reset_second_factor(
+        self, name: str, *, actor: str, reason: str = "", requested_by: Identity | None = None
+    ) -> bool:
+        """Delete the second factor of an account and end its sessions; returns whether it had one.
+
+        `requested_by`: see `create`. Raises NotFoundError, ForbiddenError.
+        """
+        async with self._database.session() as session:
+            await require_open_session(session, requested_by)
+            user = await _user_by_name(session, name, lock=True)
+            had = await rows.delete_factor(session, user.id)
+            if had:
+                await end_sessions_of(session, user.id)
+                now, action = self._clock.now(), AuditAction.SECOND_FACTOR_RESET
+                await audit_trail.record(session, now, actor, action, name, reason=reason)
+            return had
 
     async def change(
         self,
@@ -169,13 +188,18 @@ class Accounts:
                     ErrorCode.LAST_ADMINISTRATOR,
                     account=name,
                 )
-            await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
+            await end_sessions_of(session, user.id)
             changed = {field: wanted[field] for field in before}
             now = self._clock.now()
             await audit_trail.record(
                 session, now, actor, AuditAction.USER_CHANGE, name, reason=reason, old=before, new=changed
             )
             return changed
+
+    async def with_second_factor(self) -> set[int]:
+        """Return the ids of the accounts that have a second factor."""
+        async with self._database.reading() as session:
+            return await rows.enrolled(session)
 
     async def list_users(self) -> list[User]:
         async with self._database.reading() as session:
@@ -228,8 +252,9 @@ def _not_found(name: str) -> NotFoundError:
     )
 
 
-async def _user_by_name(session: AsyncSession, name: str) -> User:
-    user = await session.scalar(select(User).where(User.name == name))
+async def _user_by_name(session: AsyncSession, name: str, *, lock: bool = False) -> User:
+    query = select(User).where(User.name == name)
+    user = await session.scalar(query.with_for_update() if lock else query)
     if user is None:
         raise _not_found(name)
     return user

@@ -1,7 +1,8 @@
 """Sessions of accounts: resolves a session token to an identity, and ends sessions.
 
 A session is a random 256-bit token in a cookie; the database stores only its SHA-256. A session ends after a time
-without input, and in any case after twelve hours. `core.accounts.sign_in` opens sessions.
+without input, and in any case after twelve hours. A patrol officer's session belongs to the device that it was opened
+on, and ends when the officer signs in on another. `core.accounts.sign_in` opens sessions.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.accounts.permissions import ROLES_REQUIRING_VILLAGES, Permission, Role, allows
-from core.accounts.tables import SignIn, User
+from core.accounts.tables import PendingSignIn, SecondFactor, SignIn, User
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import Clock
@@ -35,6 +36,7 @@ class SessionEnd(StrEnum):
 
     IDLE = "idle"
     TOO_OLD = "too_old"
+    REPLACED = "replaced"  # the patrol officer signed in on another phone
     REVOKED = "revoked"  # signed out, account disabled or changed, or the session never existed
 
 
@@ -42,7 +44,8 @@ class SessionEnd(StrEnum):
 class Identity:
     """The account that makes a request, resolved from a session.
 
-    `villages` is None for the whole town. `session` distinguishes the sessions of one person; it is not a credential.
+    `villages` is None for the whole town. `code_at`: when a one-time code was last given in the session. `session`
+    distinguishes the sessions of one person; it is not a credential.
     """
 
     user_id: int
@@ -54,6 +57,8 @@ class Identity:
     vendor: str = ""
     session: str = ""
     must_change: bool = False
+    has_second_factor: bool = False
+    code_at: datetime | None = None
 
     def may(self, permission: Permission) -> bool:
         return allows(self.role, permission, whole_town=self.villages is None)
@@ -74,25 +79,29 @@ class AccountSessions:
         self._idle = idle
         self._longest = longest
 
-    async def resolve(self, token: str, *, active: bool = False) -> Identity | None:
+    async def resolve(self, token: str, *, active: bool = False, device: str | None = None) -> Identity | None:
         """Return the identity of a token, or None if the session is unknown, idle too long or too old, or the account
         is disabled.
 
-        `active`: a person caused this request; only such requests reset the idle time.
+        `active`: a person caused this request; only such requests reset the idle time. `device`: the token of the
+        device that sent it, empty if it sent none; None: no browser asks.
         """
         async with self._database.reading() as session:
+            enrolled = and_(SecondFactor.user_id == User.id, SecondFactor.enrolled_at.is_not(None))
+            query = select(SignIn, User, SecondFactor.enrolled_at).join(User, User.id == SignIn.user_id)
             found = (
                 await session.execute(
-                    select(SignIn, User)
-                    .join(User, User.id == SignIn.user_id)
-                    .where(SignIn.token_hash == fingerprint(token))
+                    query.outerjoin(SecondFactor, enrolled).where(SignIn.token_hash == fingerprint(token))
                 )
             ).first()
         if found is None:
             return None
-        sign_in, user = found
+        sign_in, user, enrolled_at = found
         now = self._clock.now()
         if user.disabled or self._ended(sign_in, Role(user.role), now) is not None:
+            return None
+        # Enrolment ends the sessions without a code; this holds even if one were left.
+        if (enrolled_at is not None and sign_in.code_at is None) or _foreign_device(sign_in, user, device):
             return None
         if active and now - sign_in.seen_at > min(SEEN_AT_RESOLUTION, self._idle / 10):
             async with self._database.session() as session:
@@ -101,10 +110,12 @@ class AccountSessions:
                     row.seen_at = now
         return Identity(
             user.id, user.name, user.display_name, Role(user.role), _villages(user), sign_in.purpose, user.vendor,
-            sign_in.token_hash[:16], user.must_change,
+            sign_in.token_hash[:16], user.must_change, enrolled_at is not None, sign_in.code_at,
         )  # fmt: skip
 
     def _ended(self, sign_in: SignIn, role: Role, now: datetime) -> SessionEnd | None:
+        if sign_in.replaced_at is not None:
+            return SessionEnd.REPLACED
         if now - sign_in.created_at > self._longest:
             return SessionEnd.TOO_OLD
         # A patrol officer's phone waits in a pocket for alerts and shows nothing else: only consoles become idle.
@@ -160,7 +171,9 @@ class AccountSessions:
             mine &= SignIn.token_hash.startswith(session_id, autoescape=True)
         async with self._database.session() as session:
             await require_open_session(session, requested_by)
-            ended = await changed_rows(session, delete(SignIn).where(mine))
+            ended = await changed_rows(session, delete(SignIn).where(mine, SignIn.replaced_at.is_(None)))
+            if session_id is None:
+                await end_sessions_of(session, user.id)
             if ended:
                 await audit_trail.record(
                     session, self._clock.now(), actor, AuditAction.SESSION_END, user.name, reason=reason, sessions=ended
@@ -215,13 +228,27 @@ class OpenSession:
     purpose: str
 
 
+async def end_sessions_of(session: AsyncSession, user_id: int) -> None:
+    """End all sessions of an account, and the sign-ins that wait for a code."""
+    await session.execute(delete(SignIn).where(SignIn.user_id == user_id))
+    await session.execute(delete(PendingSignIn).where(PendingSignIn.user_id == user_id))
+
+
 async def require_open_session(session: AsyncSession, identity: Identity | None) -> None:
     """Raise ForbiddenError if the session of this request has ended. None: a command, without a session."""
     if identity is None:
         return
-    its = SignIn.user_id == identity.user_id, SignIn.token_hash.startswith(identity.session, autoescape=True)
+    mine = SignIn.token_hash.startswith(identity.session, autoescape=True)
+    its = SignIn.user_id == identity.user_id, mine, SignIn.replaced_at.is_(None)
     if not identity.session or not await session.scalar(select(SignIn.user_id).where(*its).limit(1)):
         raise ForbiddenError(SESSION_CHANGED_MESSAGE, ErrorCode.SESSION_CHANGED)
+
+
+def _foreign_device(sign_in: SignIn, user: User, device: str | None) -> bool:
+    """Whether a patrol officer's session is used on another device than the one it was opened on."""
+    if user.role != Role.PATROL_OFFICER or not sign_in.device or device is None:
+        return False
+    return fingerprint(device) != sign_in.device
 
 
 def _villages(user: User) -> tuple[str, ...] | None:

@@ -1,65 +1,43 @@
-"""Sign-in: counts each attempt in a transaction before it checks the password, by account *and* source.
+"""Sign-in: the password, then the one-time code of accounts that have a second factor.
 
-After five attempts from one source the account has to wait at that source, from one minute up to a quarter of an hour;
-other sources are not affected. A source is the client's address, or a device that this account has signed in from
-before (a random token in its own cookie), so that another client behind the same address cannot lock the account out
-either. Unknown names are counted and answered in the same way.
+An attempt is counted before it is checked (core.accounts.attempts). A right password of an account with a second factor
+opens no session: the page gets a token that is good for three minutes and for the code alone. Codes are counted by
+account, whatever address they come from, so that many addresses guess no faster than one; only a device that the
+account knows has a count of its own.
 """
 
 from __future__ import annotations
 
-import math
 import secrets
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Integer, String, delete, func, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
 
+from core.accounts import attempts
 from core.accounts.accounts import Accounts
+from core.accounts.attempts import Attempts
+from core.accounts.permissions import Role
+from core.accounts.second_factor import checking, rows
+from core.accounts.second_factor.checking import CodeKind
+from core.accounts.second_factor.service import WRONG_MESSAGE, VaultSource
 from core.accounts.sessions import Identity, fingerprint
-from core.accounts.tables import SignIn, User
+from core.accounts.tables import PendingSignIn, SignIn, User
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import Clock
-from core.database import Base, Database, changed_rows
-from core.database_kind import DatabaseKind
+from core.database import Database, changed_rows
 from core.error_codes import ErrorCode
-from core.errors import ForbiddenError, TooManyError
+from core.errors import ForbiddenError
 
-ATTEMPTS_BEFORE_WAIT = 5
-FIRST_WAIT = timedelta(minutes=1)
-LONGEST_WAIT = timedelta(minutes=15)
-ATTEMPT_RETENTION = timedelta(days=1)
-DEVICE_RETENTION = timedelta(days=90)
-MAX_ROWS = 50_000
-MAX_WAITING_SOURCES = 10_000  # (name, source) pairs that wait, in memory
-# The source under which wrong guesses of the present password are counted
+# The sources under which wrong guesses of the present password, and wrong codes at sign-in, are counted
 PASSWORD_CHANGE_SOURCE = "change of password"
+CODE_SOURCE = "code at sign-in"
+CODE_AWAITED_FOR = timedelta(minutes=3)
 ANONYMOUS = "anonymous"
 REFUSED_MESSAGE = "name or password is wrong"
-
-
-class SignInSource(Base):
-    """Sign-in attempts of one name from one source."""
-
-    __tablename__ = "sign_in_source"
-    __table_args__ = ({"comment": "Tries to sign in, by account and source"},)
-
-    name: Mapped[str] = mapped_column(
-        String(60), primary_key=True, comment="Log-in name as it was given, whether there is one or not"
-    )
-    source: Mapped[str] = mapped_column(
-        String(80), primary_key=True, comment="Client's address (IPv6: /64), or a device that it knows"
-    )
-    failures: Mapped[int] = mapped_column(
-        Integer, comment="Tries since the last success, each counted before it is checked"
-    )
-    wait_until: Mapped[datetime | None] = mapped_column(comment="No try before this")
-    tried_at: Mapped[datetime] = mapped_column(index=True, comment="When the latest attempt was made (UTC)")
-    known: Mapped[bool] = mapped_column(comment="A device that this account has signed in from")
+EXPIRED_MESSAGE = "the time for the code is over; sign in again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,69 +48,92 @@ class OpenedSession:
     device: str
 
 
+@dataclass(frozen=True, slots=True)
+class CodeNeeded:
+    """The password was right; `pending` and a code open the session within `CODE_AWAITED_FOR`."""
+
+    pending: str
+
+
 class SignInService:
     """Opens sessions and changes passwords, and limits the attempts; one instance per process."""
 
-    def __init__(self, database: Database, clock: Clock, accounts: Accounts):
+    def __init__(self, database: Database, clock: Clock, accounts: Accounts, vault: VaultSource):
         self._database = database
         self._clock = clock
         self._accounts = accounts
-        # Until when a name waits at a source (wall time): an attempt during the wait causes no database write.
-        self._waiting: OrderedDict[tuple[str, str], datetime] = OrderedDict()
+        self._vault = vault
+        self.attempts = Attempts(database, clock)
 
-    async def is_known_device(self, name: str, device: str) -> bool:
-        """Whether the account has signed in from this device before."""
-        async with self._database.reading() as session:
-            return await _is_known_device(session, name, device)
+    async def open(
+        self, name: str, password: str, source: str = "", device: str = "", code_at: datetime | None = None
+    ) -> OpenedSession | CodeNeeded:
+        """Check the password and open a session, or await the code.
 
-    async def known_devices(self) -> set[str]:
-        """Return the devices that any account has signed in from, as named by `device_source`."""
-        async with self._database.reading() as session:
-            return set(await session.scalars(select(SignInSource.source).where(SignInSource.known)))
-
-    async def open(self, name: str, password: str, source: str = "", device: str = "") -> OpenedSession:
-        """Check the password and open a session.
-
-        Raises ForbiddenError with the same text whether the name or the password is wrong, and TooManyError if this
-        account has to wait at this source.
+        `code_at`: when a code was given in the session that this one replaces; no other is needed then. Raises
+        ForbiddenError with the same text whether the name or the password is wrong, and TooManyError if this account
+        has to wait at this source.
         """
-        counted = await self._count(name, source, device)
+        counted = await self.attempts.count(name, source, device)
         async with self._database.reading() as session:
             user = await session.scalar(select(User).where(User.name == name))
         good = await self._accounts.passwords.verify(user.password_hash if user else None, password)
         if user is None or user.disabled or not good:
             await self._refuse(name)
             raise ForbiddenError(REFUSED_MESSAGE, ErrorCode.SIGN_IN_REFUSED)
-        token, device = (
-            secrets.token_urlsafe(32),
-            device if counted.startswith("device ") else secrets.token_urlsafe(32),
-        )
         now = self._clock.now()
         async with self._database.session() as session:
             row = await session.scalar(select(User).where(User.id == user.id).with_for_update())
             if row is None or row.disabled or row.password_hash != user.password_hash:
-                raise ForbiddenError(
-                    REFUSED_MESSAGE, ErrorCode.SIGN_IN_REFUSED
-                )  # changed while the password was checked
-            await _reset_attempts(session, name, counted, now)
-            if not counted.startswith("device "):
-                session.add(
-                    SignInSource(
-                        name=name, source=device_source(device), failures=0, wait_until=None, tried_at=now, known=True
-                    )
-                )
-            session.add(SignIn(token_hash=fingerprint(token), user_id=user.id, created_at=now, seen_at=now, purpose=""))
-            await audit_trail.record(
-                session, now, name, AuditAction.SESSION_OPEN, name, by_session=fingerprint(token)[:16]
-            )
-        return OpenedSession(token, device)
+                # Changed while the password was checked.
+                raise ForbiddenError(REFUSED_MESSAGE, ErrorCode.SIGN_IN_REFUSED)
+            if code_at is None and await rows.is_enrolled(session, row.id):
+                await attempts.take_back(session, name, counted)
+                return CodeNeeded(await _await_code(session, row, counted, now))
+            await attempts.forget(session, name, counted, now)
+            return await _open_session(session, row, device, now, code_at)
+
+    async def open_with_code(self, pending: str, code: str, device: str = "") -> OpenedSession:
+        """Check the code of a sign-in whose password was right, and open the session.
+
+        Raises ForbiddenError if the code is wrong or the time is over, and TooManyError as `open` does.
+        """
+        awaited = PendingSignIn.token_hash == fingerprint(pending)
+        fresh = PendingSignIn.created_at > self._clock.now() - CODE_AWAITED_FOR
+        async with self._database.reading() as session:
+            mine = select(User.id, User.name).join(PendingSignIn, PendingSignIn.user_id == User.id)
+            found = (await session.execute(mine.where(awaited, fresh))).first()
+        if found is None:
+            raise ForbiddenError(EXPIRED_MESSAGE, ErrorCode.SECOND_FACTOR_EXPIRED)
+        counted, vault = await self.attempts.count(found.name, CODE_SOURCE, device), await self._vault()
+        opened: OpenedSession | None = None
+        async with self._database.session() as session:
+            now = self._clock.now()
+            user = await session.scalar(select(User).where(User.id == found.id).with_for_update())
+            # Gone: used, or the account changed meanwhile, which ends what waits for a code.
+            waiting = await session.scalar(select(PendingSignIn).where(awaited).with_for_update())
+            if user is None or user.disabled or waiting is None:
+                raise ForbiddenError(EXPIRED_MESSAGE, ErrorCode.SECOND_FACTOR_EXPIRED)
+            kind = await checking.accept(session, vault, user.id, code, now)
+            if kind is None:
+                await audit_trail.record(session, now, ANONYMOUS, AuditAction.SECOND_FACTOR_REFUSED, user.name)
+            else:
+                for source in (waiting.source, counted):
+                    await attempts.forget(session, user.name, source, now)
+                await session.delete(waiting)
+                opened = await _open_session(session, user, device, now, now)
+            if kind is CodeKind.RECOVERY:
+                await audit_trail.record(session, now, user.name, AuditAction.SECOND_FACTOR_RECOVERY, user.name)
+        if opened is None:  # raised after the transaction, so that the refusal is recorded
+            raise ForbiddenError(WRONG_MESSAGE, ErrorCode.SECOND_FACTOR_WRONG)
+        return opened
 
     async def change_password(self, identity: Identity, old: str, new: str, source: str = "", device: str = "") -> None:
         """Change the caller's own password; guesses of the present password are limited as at sign-in.
 
         Raises the errors of `open`, and UsageError.
         """
-        counted = await self._count(
+        counted = await self.attempts.count(
             identity.name, PASSWORD_CHANGE_SOURCE, ""
         )  # independent of the source or device of the session
         try:
@@ -151,69 +152,7 @@ class SignInService:
                 )
             raise
         async with self._database.session() as session:
-            await _reset_attempts(session, identity.name, counted, self._clock.now())
-
-    async def waits(self) -> dict[str, datetime]:
-        """Return until when accounts have to wait at some source, by log-in name."""
-        now, found = self._clock.now(), dict[str, datetime]()
-        async with self._database.reading() as session:
-            query = select(SignInSource.name, SignInSource.wait_until).where(SignInSource.wait_until > now)
-            for name, until in await session.execute(query):
-                if until is not None:
-                    found[name] = max(until, found.get(name, until))
-        return found
-
-    async def unlock(self, name: str, actor: str, reason: str) -> bool:
-        """End the waits of an account at all sources; returns whether there was one. Audited."""
-        now = self._clock.now()
-        async with self._database.session() as session:
-            rows = await session.scalars(select(SignInSource).where(SignInSource.name == name[:60]))
-            waiting = [r for r in rows if r.failures]
-            for row in waiting:
-                row.failures, row.wait_until = 0, None
-            if waiting:
-                await audit_trail.record(session, now, actor, AuditAction.USER_UNLOCK, name, reason=reason)
-        for asked in [a for a in self._waiting if a[0] == name]:
-            del self._waiting[asked]
-        return bool(waiting)
-
-    async def purge(self) -> int:
-        """Delete expired attempts and devices; returns the number of rows."""
-        now = self._clock.now()
-        old = (SignInSource.known.is_(False) & (SignInSource.tried_at < now - ATTEMPT_RETENTION)) | (
-            SignInSource.tried_at < now - DEVICE_RETENTION
-        )
-        async with self._database.session() as session:
-            expired = await changed_rows(session, delete(SignInSource).where(old))
-            await _delete_excess_rows(session)
-            return expired
-
-    async def _count(self, name: str, source: str, device: str) -> str:
-        """Count an attempt and return the source that it was counted under.
-
-        Raises TooManyError if the account has to wait there; such an attempt is not counted.
-        """
-        if device and await self.is_known_device(name, device):
-            source = device_source(device)
-        now, asked, wait = self._clock.now(), (name, source), timedelta()
-        if now < (until := self._waiting.get(asked, now)):
-            raise _wait_error(until - now)
-        async with self._database.session() as session:
-            row = await _lock_row(session, name, source, now)
-            if row.wait_until is not None and row.wait_until > now:
-                wait = row.wait_until - now
-            else:
-                row.failures, row.tried_at = row.failures + 1, now
-                if row.failures >= ATTEMPTS_BEFORE_WAIT:
-                    row.wait_until = now + min(
-                        FIRST_WAIT * 2 ** min(row.failures - ATTEMPTS_BEFORE_WAIT, 10), LONGEST_WAIT
-                    )
-        if wait:
-            self._waiting[asked] = now + wait
-            while len(self._waiting) > MAX_WAITING_SOURCES:
-                self._waiting.popitem(last=False)
-            raise _wait_error(wait)
-        return source
+            await attempts.forget(session, identity.name, counted, self._clock.now())
 
     async def _refuse(self, name: str) -> None:
         async with self._database.session() as session:
@@ -222,51 +161,36 @@ class SignInService:
             )
 
 
-def _wait_error(left: timedelta) -> TooManyError:
-    minutes = math.ceil(left.total_seconds() / 60)
-    sentence = f"too many tries for this name from here; try again in {minutes} min"
-    return TooManyError(
-        sentence, ErrorCode.SIGN_IN_ATTEMPTS, minutes=minutes, retry_after_s=math.ceil(left.total_seconds())
-    )
+async def _await_code(session: AsyncSession, user: User, source: str, now: datetime) -> str:
+    """Add a sign-in that waits for its code, delete those whose time is over, and return its token."""
+    await session.execute(delete(PendingSignIn).where(PendingSignIn.created_at <= now - CODE_AWAITED_FOR))
+    token = secrets.token_urlsafe(32)
+    session.add(PendingSignIn(token_hash=fingerprint(token), user_id=user.id, source=source[:80], created_at=now))
+    return token
 
 
-def device_source(token: str) -> str:
-    """Return the source under which attempts from a known device are counted."""
-    return f"device {fingerprint(token)}"
-
-
-async def _is_known_device(session: AsyncSession, name: str, device: str) -> bool:
-    row = await session.get(SignInSource, (name[:60], device_source(device)))
-    return row is not None and row.known
-
-
-async def _lock_row(session: AsyncSession, name: str, source: str, now: datetime) -> SignInSource:
-    """Return the locked row of this name and source; creates it if it is missing and resets it if it has expired."""
-    key = SignInSource.name == name[:60], SignInSource.source == source[:80]
-    if DatabaseKind.of_session(session) is DatabaseKind.POSTGRESQL:  # a row that does not exist yet cannot be locked
-        await session.execute(select(func.pg_advisory_xact_lock(7281002)))
-    row = await session.scalar(select(SignInSource).where(*key).with_for_update())
-    if row is None:
-        row = SignInSource(name=name[:60], source=source[:80], failures=0, wait_until=None, tried_at=now, known=False)
-        session.add(row)
-    elif not row.known and row.tried_at < now - ATTEMPT_RETENTION:
-        row.failures, row.wait_until = 0, None
-    return row
-
-
-async def _reset_attempts(session: AsyncSession, name: str, source: str, now: datetime) -> None:
-    row = await session.get(SignInSource, (name[:60], source[:80]))
-    if row is not None:
-        row.failures, row.wait_until, row.tried_at = 0, None, now
-
-
-async def _delete_excess_rows(session: AsyncSession) -> None:
-    """Keep at most MAX_ROWS rows: delete the oldest first, known devices last."""
-    total = await session.scalar(select(func.count()).select_from(SignInSource)) or 0
-    if total <= MAX_ROWS:
-        return
-    oldest = select(SignInSource.name, SignInSource.source).order_by(SignInSource.known, SignInSource.tried_at)
-    for row in (await session.execute(oldest.limit(total - MAX_ROWS))).all():
-        await session.execute(
-            delete(SignInSource).where(SignInSource.name == row.name, SignInSource.source == row.source)
+async def _open_session(
+    session: AsyncSession, user: User, device: str, now: datetime, code_at: datetime | None
+) -> OpenedSession:
+    """Add a session of the account, whose row the caller has locked."""
+    device, token = await attempts.known_device(session, user.name, device, now), secrets.token_urlsafe(32)
+    named = fingerprint(token)
+    if user.role == Role.PATROL_OFFICER:
+        await _replace_sessions(session, user, fingerprint(device), now)
+    session.add(
+        SignIn(
+            token_hash=named, user_id=user.id, created_at=now, seen_at=now, purpose="",
+            device=fingerprint(device), code_at=code_at, replaced_at=None,
         )
+    )  # fmt: skip
+    await audit_trail.record(session, now, user.name, AuditAction.SESSION_OPEN, user.name, by_session=named[:16])
+    return OpenedSession(token, device)
+
+
+async def _replace_sessions(session: AsyncSession, user: User, device: str, now: datetime) -> None:
+    """End the other sessions of a patrol officer, who has one phone; recorded where they were on another device."""
+    mine = SignIn.user_id == user.id, SignIn.replaced_at.is_(None)
+    await session.execute(delete(SignIn).where(*mine, SignIn.device == device))
+    replaced = await changed_rows(session, update(SignIn).where(*mine).values(replaced_at=now))
+    if replaced:
+        await audit_trail.record(session, now, user.name, AuditAction.SESSION_REPLACED, user.name, sessions=replaced)

@@ -1,10 +1,10 @@
-"""The tables of accounts and of their open sessions."""
+"""The tables of accounts, of their open sessions, and of their second factors."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, String, false
+from sqlalchemy import JSON, BigInteger, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.accounts.permissions import Role
@@ -52,3 +52,56 @@ class SignIn(Base):
     created_at: Mapped[datetime] = mapped_column(comment="When it signed in (UTC)")
     seen_at: Mapped[datetime] = mapped_column(comment="Last request; idle sessions end")
     purpose: Mapped[str] = mapped_column(String(400), default="", comment="Purpose or case number of this session")
+    device: Mapped[str] = mapped_column(
+        String(64), default="", server_default="", comment="SHA-256 of the device's token; empty: an older release's"
+    )
+    code_at: Mapped[datetime | None] = mapped_column(
+        comment="When a one-time code was last given in it (UTC); null: never"
+    )
+    replaced_at: Mapped[datetime | None] = mapped_column(
+        comment="When a sign-in on another phone ended it (UTC); null: it was not"
+    )
+
+
+class PendingSignIn(Base):
+    """A sign-in whose password was right and whose one-time code is awaited. It is no session."""
+
+    __tablename__ = "sign_in_pending"
+    __table_args__ = ({"comment": "Sign-ins that wait for a one-time code, for three minutes"},)
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True, comment="SHA-256 of the page's token")
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("user.id", ondelete="CASCADE"), index=True, comment="Account whose password was given"
+    )
+    source: Mapped[str] = mapped_column(String(80), comment="Source under which its password was counted")
+    created_at: Mapped[datetime] = mapped_column(index=True, comment="When the password was given (UTC)")
+
+
+class SecondFactor(Base):
+    """The authenticator of an account (RFC 6238)."""
+
+    __tablename__ = "second_factor"
+    __table_args__ = ({"comment": "Authenticators of accounts: time-based one-time codes"},)
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, comment="Account that it belongs to"
+    )
+    sealed: Mapped[str] = mapped_column(String(400), comment="Its secret, sealed with the station's key (core.secrets)")
+    enrolled_at: Mapped[datetime | None] = mapped_column(
+        comment="When its first code was given (UTC); null: not yet, it counts for nothing"
+    )
+    last_step: Mapped[int] = mapped_column(
+        BigInteger, default=0, comment="Time step of the newest code accepted; none up to it is accepted again"
+    )
+
+
+class RecoveryCode(Base):
+    """A code that replaces the authenticator once."""
+
+    __tablename__ = "recovery_code"
+    __table_args__ = ({"comment": "Recovery codes of accounts that were not used yet"},)
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True, comment="HMAC-SHA256 under the station's key")
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("user.id", ondelete="CASCADE"), index=True, comment="Account that it belongs to"
+    )

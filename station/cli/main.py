@@ -64,12 +64,17 @@ def serve(ctx: click.Context, wait_for_database: float) -> None:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Play the MP4 files of this folder instead of the drawn streets, one for each camera in turn.",
 )
-def demo(seconds: float | None, port: int, database: str, cameras: int, clips: Path | None) -> None:
+@click.option(
+    "--second-factor", is_flag=True, help="Demand one-time codes of leader, admin and auditor, as a station does."
+)
+def demo(
+    seconds: float | None, port: int, database: str, cameras: int, clips: Path | None, second_factor: bool
+) -> None:
     """Run a small town of virtual cameras: discovery, recording, patrol, search, console."""
     from station.demo import demo as demo_town
 
     settings_source.remove_variables()  # the demo must not touch the station that they belong to
-    sys.exit(run(demo_town.run(seconds, port, database, cameras, clips)))
+    sys.exit(run(demo_town.run(seconds, port, database, cameras, clips, second_factor=second_factor)))
 
 
 @cli.command(hidden=True)

@@ -104,7 +104,11 @@ def user_add(
 @click.pass_context
 def user_list(ctx: click.Context, json_output: bool) -> None:
     """List the accounts."""
-    users = _accounts(ctx, lambda accounts, _: accounts.list_users())
+
+    async def work(accounts: Accounts, _database: Database) -> tuple[list[User], set[int]]:
+        return await accounts.list_users(), await accounts.with_second_factor()
+
+    users, enrolled = _accounts(ctx, work)
     rows = [
         {
             "name": u.name,
@@ -113,6 +117,7 @@ def user_list(ctx: click.Context, json_output: bool) -> None:
             "villages": u.villages,
             "disabled": bool(u.disabled),
             "must_change": bool(u.must_change),
+            "second_factor": u.id in enrolled,
         }
         for u in users
     ]
@@ -241,6 +246,25 @@ def _set_password(ctx: click.Context, name: str, password_file: TextIO | None, o
     actor = system_user.actor()
     _accounts(ctx, lambda a, _: a.reset_password(name, password, actor=actor, reason=reason, must_change=not own))
     click.echo(f"the password of '{name}' is set")
+
+
+@user.group("second-factor")
+def user_second_factor() -> None:
+    """The authenticators of accounts."""
+
+
+@user_second_factor.command("reset")
+@click.argument("name")
+@reason_option
+@click.pass_context
+def user_second_factor_reset(ctx: click.Context, name: str, reason: str) -> None:
+    """Delete the second factor of an account whose authenticator is lost; all its sessions end.
+
+    Where its role needs one, it sets up another at the next sign-in.
+    """
+    actor = system_user.actor()
+    had = _accounts(ctx, lambda accounts, _: accounts.reset_second_factor(name, actor=actor, reason=reason))
+    click.echo(f"the second factor of '{name}' is deleted" if had else f"user '{name}' has no second factor")
 
 
 @user.command("password")

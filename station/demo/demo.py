@@ -23,6 +23,7 @@ from core.clock import SystemClock
 from core.errors import StorageError
 from core.host import station_lock
 from core.host.station_lock import StationLock
+from core.settings import SecondFactorPolicy
 from core.tasks import end, spawn
 from station import database as station_database
 from station.demo import town
@@ -37,29 +38,42 @@ from station.supervision.supervisor import Supervisor, roles
 
 
 async def run(
-    seconds: float | None, port: int, database: str = "", cameras: int = STREAMING, clips: Path | None = None
+    seconds: float | None,
+    port: int,
+    database: str = "",
+    cameras: int = STREAMING,
+    clips: Path | None = None,
+    *,
+    second_factor: bool = False,
 ) -> int:
     """Run the demo; returns the exit status: 0 if every promised step happened."""
     _check_port(port)
+    rule = SecondFactorPolicy.REQUIRED if second_factor else SecondFactorPolicy.OFF
     footage = await asyncio.to_thread(town.find_clips, clips) if clips is not None else []
     lock = await asyncio.to_thread(
         station_lock.acquire, ROOT / ".demo", "demo", "one demo runs at a time in a checkout"
     )
     try:
-        return await _run(seconds, port, database, lock, cameras, footage)
+        return await _run(seconds, port, database, rule, lock, cameras, footage)
     finally:
         await asyncio.to_thread(lock.release)
 
 
 async def _run(
-    seconds: float | None, port: int, database_address: str, lock: StationLock, streaming: int, footage: list[Path]
+    seconds: float | None,
+    port: int,
+    database_address: str,
+    second_factor: SecondFactorPolicy,
+    lock: StationLock,
+    streaming: int,
+    footage: list[Path],
 ) -> int:
     progress, folder = DemoProgress(), lock.folder
     progress.report(f"starting {streaming} virtual cameras (they draw and encode their streets first)")
     planned = await asyncio.to_thread(plan_town, streaming)
     await asyncio.to_thread(town.check_addresses, planned.streaming)
     await asyncio.to_thread(_prepare_folder, folder, planned)
-    config = write_settings(folder, port, database_address)
+    config = write_settings(folder, port, database_address, second_factor)
     settings = core_settings.load(config)
     stopping = spawn(until_stopped(), "signals")
     camera_password = secrets.token_urlsafe(12)

@@ -156,7 +156,7 @@ def _add_station_jobs(
 
     async def forget_sessions() -> None:
         await services.accounts.sessions.purge()
-        await services.sign_in_service.purge()
+        await services.sign_in_service.attempts.purge()
 
     scheduler.add_job(
         forget_sessions, "interval", hours=1, id="sessions", next_run_time=clock.now() + timedelta(minutes=6)

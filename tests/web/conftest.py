@@ -14,7 +14,7 @@ from core.accounts.accounts import Accounts
 from core.accounts.permissions import ROLES_REQUIRING_VILLAGES, Role
 from core.clock import SystemClock
 from core.database import Database
-from core.settings import DataSettings, Settings
+from core.settings import AccountSettings, DataSettings, SecondFactorPolicy, Settings
 from search.store import SightingStore
 from search.store.upkeep import sighting_store_of
 from tests import postgres
@@ -73,7 +73,9 @@ async def database(chosen_address: str, tmp_path: Path) -> AsyncIterator[Databas
 
 @pytest.fixture
 async def station_settings(database: Database, tmp_path: Path) -> Settings:
-    return Settings(data=DataSettings(dir=tmp_path, database=database.url))
+    """The station's settings. No second factor is demanded: tests/web/test_second_factor.py has its own."""
+    off = AccountSettings(second_factor=SecondFactorPolicy.OFF)
+    return Settings(data=DataSettings(dir=tmp_path, database=database.url), accounts=off)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from cameras.registry import lookup
 from core.accounts.permissions import Permission, Role
+from core.accounts.second_factor.policy import must_have
 from core.accounts.tables import User
 from core.error_codes import ErrorCode
 from core.errors import ForbiddenError, NotFoundError, UsageError
@@ -32,6 +33,8 @@ class AccountView(BaseModel):
     vendor: str
     disabled: bool
     must_change: bool
+    second_factor: bool = Field(description="It has one; an account whose role needs one sets it up at the sign-in")
+    must_have_second_factor: bool
     waits_until: datetime | None = Field(
         None, description="After wrong passwords it has to wait at some source until then; null: it does not"
     )
@@ -88,9 +91,10 @@ class NewPassword(BaseModel):
 @routes.add("GET", "/api/accounts", Permission.ACCOUNT_MANAGE, reply=list[AccountView])
 async def list_accounts(c: Context) -> list[AccountView]:
     """List the accounts."""
-    waits = await c.services.sign_in_service.waits()
+    waits = await c.services.sign_in_service.attempts.waits()
     users = [u for u in await c.services.accounts.list_users() if _within(c, u.villages)]
-    return [_view(u).model_copy(update={"waits_until": waits.get(u.name)}) for u in users]
+    enrolled = await c.services.accounts.with_second_factor()
+    return [_view(c, u, enrolled).model_copy(update={"waits_until": waits.get(u.name)}) for u in users]
 
 
 @routes.add("POST", "/api/accounts", Permission.ACCOUNT_MANAGE, body=NewAccount, reply=AccountView)
@@ -102,18 +106,18 @@ async def add_account(c: Context[None, NewAccount]) -> AccountView:
         body.name, body.password, body.role, display_name=body.display_name, villages=body.villages, vendor=body.vendor,
         actor=c.identity.name, reason=body.reason, must_change=True, requested_by=c.identity,
     )  # fmt: skip
-    return _view(await _of(c, body.name))
+    return await account_view(c, body.name)
 
 
 @routes.add("POST", "/api/accounts/{account}", Permission.ACCOUNT_MANAGE, body=AccountChange, reply=AccountView)
 async def change_account(c: Context[None, AccountChange]) -> AccountView:
     """Change an account's role, scope, company or name, or disable or enable it; its sessions end."""
-    body, user = c.body, await _of(c, c.path("account"))
+    body, user = c.body, await account_of(c, c.path("account"))
     if body.villages is not None and body.all_villages:
         raise UsageError("villages and all_villages exclude each other", ErrorCode.ACCOUNT_VILLAGES_EXCLUDE_TOWN)
     if body.all_villages or body.villages is not None:
         await _check_scope(c, None if body.all_villages else body.villages)
-    _not_oneself(c, user)
+    refuse_own_account(c, user)
     await c.services.accounts.change(
         user.name,
         role=body.role,
@@ -125,14 +129,14 @@ async def change_account(c: Context[None, AccountChange]) -> AccountView:
         reason=body.reason,
         requested_by=c.identity,
     )
-    return _view(await _of(c, user.name))
+    return await account_view(c, user.name)
 
 
 @routes.add("POST", "/api/accounts/{account}/password", Permission.ACCOUNT_MANAGE, body=NewPassword, reply=AccountView)
 async def set_account_password(c: Context[None, NewPassword]) -> AccountView:
     """Set a new password, which must be changed at the next sign-in; all sessions of the account end."""
-    user = await _of(c, c.path("account"))
-    _not_oneself(c, user)
+    user = await account_of(c, c.path("account"))
+    refuse_own_account(c, user)
     await c.services.accounts.reset_password(
         user.name,
         c.body.password,
@@ -141,13 +145,13 @@ async def set_account_password(c: Context[None, NewPassword]) -> AccountView:
         must_change=True,
         requested_by=c.identity,
     )
-    return _view(await _of(c, user.name))
+    return await account_view(c, user.name)
 
 
 @routes.add("GET", "/api/accounts/{account}/sessions", Permission.ACCOUNT_MANAGE, reply=list[SessionView])
 async def account_sessions(c: Context) -> list[SessionView]:
     """The open sessions of an account, the newest first."""
-    return await _sessions(c, await _of(c, c.path("account")))
+    return await _sessions(c, await account_of(c, c.path("account")))
 
 
 @routes.add(
@@ -159,7 +163,7 @@ async def account_sessions(c: Context) -> list[SessionView]:
 )
 async def end_account_sessions(c: Context[None, EndSessionsBody]) -> EndedSessions:
     """End one session of an account, or all of them."""
-    user = await _of(c, c.path("account"))
+    user = await account_of(c, c.path("account"))
     ended = await c.services.accounts.sessions.end_sessions(
         user, c.identity.name, c.body.reason, session_id=c.body.session, requested_by=c.identity
     )
@@ -169,9 +173,9 @@ async def end_account_sessions(c: Context[None, EndSessionsBody]) -> EndedSessio
 @routes.add("POST", "/api/accounts/{account}/unlock", Permission.ACCOUNT_MANAGE, body=UnlockBody, reply=AccountView)
 async def unlock_account(c: Context[None, UnlockBody]) -> AccountView:
     """Let an account try again that has to wait after wrong passwords."""
-    user = await _of(c, c.path("account"))
-    await c.services.sign_in_service.unlock(user.name, c.identity.name, c.body.reason)
-    return _view(user)
+    user = await account_of(c, c.path("account"))
+    await c.services.sign_in_service.attempts.unlock(user.name, c.identity.name, c.body.reason)
+    return await account_view(c, user.name)
 
 
 @routes.add("GET", "/api/session/sessions", Permission.SIGNED_IN, reply=list[SessionView])
@@ -203,7 +207,7 @@ async def _self(c: AnyContext) -> User:
     return next(u for u in await c.services.accounts.list_users() if u.id == c.identity.user_id)
 
 
-def _not_oneself(c: AnyContext, user: User) -> None:
+def refuse_own_account(c: AnyContext, user: User) -> None:
     """Raise ForbiddenError if the account is the administrator's own: nobody changes their own role, scope or state."""
     if user.id == c.identity.user_id:
         raise ForbiddenError(
@@ -212,7 +216,7 @@ def _not_oneself(c: AnyContext, user: User) -> None:
         )
 
 
-async def _of(c: AnyContext, name: str) -> User:
+async def account_of(c: AnyContext, name: str) -> User:
     """Return the account, if it lies within the administrator's villages. Raises NotFoundError."""
     for user in await c.services.accounts.list_users():
         if user.name == name and _within(c, user.villages):
@@ -241,8 +245,15 @@ async def _check_scope(c: AnyContext, villages: list[str] | None) -> None:
         )
 
 
-def _view(u: User) -> AccountView:
+async def account_view(c: AnyContext, name: str) -> AccountView:
+    """Return an account as it is now. Raises NotFoundError."""
+    return _view(c, await account_of(c, name), await c.services.accounts.with_second_factor())
+
+
+def _view(c: AnyContext, u: User, enrolled: set[int]) -> AccountView:
+    role = Role(u.role)
     return AccountView(
-        name=u.name, display_name=u.display_name, role=Role(u.role), villages=u.villages, vendor=u.vendor,
-        disabled=bool(u.disabled), must_change=bool(u.must_change),
+        name=u.name, display_name=u.display_name, role=role, villages=u.villages, vendor=u.vendor,
+        disabled=bool(u.disabled), must_change=bool(u.must_change), second_factor=u.id in enrolled,
+        must_have_second_factor=must_have(c.services.settings.accounts.second_factor, role),
     )  # fmt: skip

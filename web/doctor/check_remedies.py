@@ -190,4 +190,5 @@ class CheckRemedy(SentenceCode):
     MEND_PRINTING = "mend_printing", "{advice}"
     INSTALL_FONT = "install_font", "install a font with Chinese characters: apt-get install fonts-noto-cjk"
     USE_OWN_USER = "use_own_user", "run the station as a user of its own: minwang install"
+    REQUIRE_SECOND_FACTOR = "require_second_factor", 'set second_factor = "required" in [accounts]'
     CHANGE_MODE = "change_mode", "chmod {mode} {path}"

@@ -177,6 +177,10 @@ class CheckValue(SentenceCode):
     MULTICAST_WORKS = "multicast_works", "group joined, datagram came back"
     MULTICAST_FOREIGN = "multicast_foreign", "foreign datagram"
 
+    # Accounts
+    SECOND_FACTOR_OFF = "second_factor_off", "not required: a stolen password opens an administrator's account"
+    SECOND_FACTOR_ON = "second_factor_on", "required; {enrolled} of {accounts} accounts that need it have it"
+
     # Machine
     CAMERAS_NOT_KNOWN = "cameras_not_known", "the number of cameras is not known"
     FILES_OF_RECORDER = (

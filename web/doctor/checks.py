@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from core.clock import Clock
 from core.database import Database
 from core.settings import Settings
-from web.doctor import archive, clock, data, disks, machine, messages, network
+from web.doctor import accounts, archive, clock, data, disks, machine, messages, network
 from web.doctor.facts import Check, CheckedStation, CheckName, CheckState
 
 HOUR = 3600.0
@@ -41,6 +41,7 @@ CHECKS = (
     Check(CheckName.MODELS, data.models, keep_s=HOUR, limit_s=60, heavy=True),
     Check(CheckName.BACKUP, data.backup),
     Check(CheckName.MESSAGES, messages.messages, keep_s=60),
+    Check(CheckName.SECOND_FACTOR, accounts.second_factor, keep_s=60),
 )
 
 

@@ -56,6 +56,7 @@ class CheckName(StrEnum):
     MODELS = "models"
     BACKUP = "backup"
     MESSAGES = "messages"
+    SECOND_FACTOR = "second factor"
 
 
 class Fact(BaseModel):

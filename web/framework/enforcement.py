@@ -15,6 +15,7 @@ from pydantic import BaseModel, JsonValue, TypeAdapter
 
 from core import executors
 from core.accounts.permissions import Permission
+from core.accounts.second_factor.policy import must_enrol
 from core.accounts.sessions import Identity, SessionEnd
 from core.error_codes import ErrorCode
 from core.errors import UsageError
@@ -24,12 +25,18 @@ from web.framework.context import Context, session_key
 from web.framework.refusals import Refused
 from web.framework.routing import CSRF_HEADER, POLL_HEADER, ROUTES, Done, ReplyKind, Route
 from web.http import anonymous_limit, compression, connection_limits, request_bodies, strict_input
-from web.http.cookies import bearer_of, cookie_of, session_cookie
+from web.http.cookies import bearer_of, cookie_of, device_of, session_cookie
 from web.http.proxies import same_origin
 from web.services import SERVICES, Services
 
 # Routes that are open to an account whose password somebody else has set.
 ROUTES_BEFORE_PASSWORD_CHANGE = {("GET", "/api/me"), ("POST", "/api/session/password"), ("DELETE", "/api/session")}
+# Routes that are open to an account that must enrol a second factor first (R-AUTH-1).
+ROUTES_BEFORE_ENROLMENT = ROUTES_BEFORE_PASSWORD_CHANGE | {
+    ("GET", "/api/session/second-factor"),
+    ("POST", "/api/session/second-factor/begin"),
+    ("POST", "/api/session/second-factor/complete"),
+}
 
 
 def install(app: web.Application, routes: tuple[Route, ...]) -> None:
@@ -80,6 +87,10 @@ async def _authorised(r: Route, request: web.Request, services: Services) -> Ide
     if who is not None and who.must_change and (r.method, r.path) not in ROUTES_BEFORE_PASSWORD_CHANGE:
         sentence = "somebody else set your password; choose a new one first"
         raise Refused(refusals.error(403, ErrorCode.PASSWORD, sentence))
+    rule = services.settings.accounts.second_factor
+    if who is not None and must_enrol(rule, who) and (r.method, r.path) not in ROUTES_BEFORE_ENROLMENT:
+        sentence = "your account needs a second factor; set it up first"
+        raise Refused(refusals.error(403, ErrorCode.SECOND_FACTOR, sentence))
     if who is not None and not who.may(r.permission):
         raise Refused(refusals.error(403, ErrorCode.PERMISSION_MISSING, "this account may not do this"))
     if (r.method != "GET" or r.reply_kind is ReplyKind.SOCKET) and not _is_same_site(request, r.reply_kind):
@@ -103,7 +114,9 @@ async def _identify(r: Route, request: web.Request, services: Services) -> Ident
     """
     token = cookie_of(request, session_cookie(services.settings.web))
     active = r.reply_kind in (ReplyKind.JSON, ReplyKind.PAGE) and POLL_HEADER not in request.headers
-    who = await services.accounts.sessions.resolve(token, active=active) if token and token.isascii() else None
+    device = device_of(request, services.settings.web)
+    valid = bool(token) and token.isascii()
+    who = await services.accounts.sessions.resolve(token, active=active, device=device) if valid else None
     if who is not None and active:
         services.attendance.note_input(who.session)
     return who

@@ -43,6 +43,7 @@ _STATUS: tuple[tuple[type[MinwangError], int], ...] = (
 _SESSION_ENDS = {
     SessionEnd.IDLE: (ErrorCode.IDLE, "the session ended because nobody used it for a while; sign in again"),
     SessionEnd.TOO_OLD: (ErrorCode.TOO_OLD, "the session ended after twelve hours; sign in again"),
+    SessionEnd.REPLACED: (ErrorCode.REPLACED, "the account signed in on another phone; sign in again"),
     SessionEnd.REVOKED: (ErrorCode.REVOKED, "sign in first"),
 }
 

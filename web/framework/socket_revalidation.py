@@ -11,10 +11,11 @@ from aiohttp import WSMsgType, web
 from sqlalchemy.exc import SQLAlchemyError
 
 from cameras.tables import Camera
+from core.accounts.second_factor.policy import must_enrol
 from core.accounts.sessions import Identity
 from core.errors import MinwangError
 from web.framework.context import AnyContext
-from web.http.cookies import cookie_of, session_cookie
+from web.http.cookies import cookie_of, device_of, session_cookie
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +55,14 @@ class SocketSession:
         """
         c, began = self.context, self.context.identity
         token = cookie_of(c.request, session_cookie(c.services.settings.web))
-        now = await c.services.accounts.sessions.resolve(token)
+        settings = c.services.settings
+        now = await c.services.accounts.sessions.resolve(token, device=device_of(c.request, settings.web))
         if now is None or now.user_id != began.user_id:
             raise SessionLost(CLOSE_SIGNED_OUT, "the session has ended")
         if (now.role, now.villages, now.vendor) != (began.role, began.villages, began.vendor):
             raise SessionLost(CLOSE_NOT_ALLOWED, "the account was changed")
+        if must_enrol(settings.accounts.second_factor, now):
+            raise SessionLost(CLOSE_NOT_ALLOWED, "the account needs a second factor")
         if self.camera and now.purpose != began.purpose:
             raise SessionLost(CLOSE_OTHER_PURPOSE, "the purpose has changed; open the video again")
         if self.camera and not await self._sees_camera(now):

@@ -28,6 +28,12 @@ def _cookie(name: str, settings: WebSettings) -> str:
     return name if settings.tls is TlsMode.OFF else f"__Host-{name}"
 
 
+def device_of(request: web.Request, settings: WebSettings) -> str:
+    """Return the token that identifies the client's device; empty if it sent none that could be one."""
+    device = cookie_of(request, device_cookie(settings))
+    return device if device.isascii() else ""
+
+
 def cookie_of(request: web.Request, name: str) -> str:
     """Return the value of the first cookie with that name; empty if there is none.
 

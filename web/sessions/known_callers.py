@@ -15,8 +15,8 @@ from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.accounts.accounts import Accounts
+from core.accounts.attempts import Attempts, device_source
 from core.accounts.sessions import fingerprint
-from core.accounts.sign_in import SignInService, device_source
 from core.clock import Clock
 from core.errors import MinwangError
 from core.host import metrics_token
@@ -32,8 +32,8 @@ FRESH_FOR_UNKNOWN_S = 2.0  # for a name that is not: it may be new
 class KnownCallers:
     """Names of open sessions, known devices and the monitoring token. A name alone grants no access."""
 
-    def __init__(self, clock: Clock, accounts: Accounts, sign_in: SignInService, data_dir: Path):
-        self._clock, self._accounts, self._sign_in, self._data_dir = clock, accounts, sign_in, data_dir
+    def __init__(self, clock: Clock, accounts: Accounts, attempts: Attempts, data_dir: Path):
+        self._clock, self._accounts, self._attempts, self._data_dir = clock, accounts, attempts, data_dir
         self._names: frozenset[str] = frozenset()
         self._read_at = -math.inf
         self._reading = asyncio.Lock()
@@ -53,7 +53,7 @@ class KnownCallers:
     async def _read(self) -> frozenset[str]:
         sessions, devices = (
             await self._accounts.sessions.open_session_fingerprints(),
-            await self._sign_in.known_devices(),
+            await self._attempts.known_devices(),
         )
         token = await asyncio.to_thread(metrics_token.read, self._data_dir)
         monitoring = {_monitoring(token.decode("ascii", "replace"))} if token else set()

@@ -15,6 +15,7 @@ from core.audit import audit_trail
 from core.clock import ManualClock
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError, UsageError
+from tests.core.accounts.signing import fixed_vault, opened
 
 
 async def accounts_with(database: Database, clock: ManualClock) -> Accounts:
@@ -26,7 +27,8 @@ async def accounts_with(database: Database, clock: ManualClock) -> Accounts:
 async def sign_in(
     accounts: Accounts, name: str, password: str, source: str = "10.0.0.1", device: str = ""
 ) -> OpenedSession:
-    return await SignInService(accounts._database, accounts._clock, accounts).open(name, password, source, device)
+    signing = SignInService(accounts._database, accounts._clock, accounts, fixed_vault)
+    return opened(await signing.open(name, password, source, device))
 
 
 async def test_sign_in_resolve_and_sign_out(database: Database, clock: ManualClock) -> None:

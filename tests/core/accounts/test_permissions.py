@@ -13,6 +13,7 @@ from core.accounts.tables import User
 from core.clock import ManualClock
 from core.database import Database
 from core.errors import UsageError
+from tests.core.accounts.signing import fixed_vault, opened
 
 OFFICER = (
     "alert.confirm alert.view api.view camera.view case.view live.view patrol.view playback.view report.view search"
@@ -77,5 +78,7 @@ async def test_a_funder_of_an_older_release_without_villages_sees_none(database:
     await accounts.create("li", LONG, Role.FUNDER, villages=["wangjia"], actor="test")
     async with database.session() as session:
         await session.execute(update(User).values(villages=None))
-    who = await accounts.sessions.resolve((await SignInService(database, clock, accounts).open("li", LONG)).token)
+    who = await accounts.sessions.resolve(
+        opened(await SignInService(database, clock, accounts, fixed_vault).open("li", LONG)).token
+    )
     assert who is not None and who.villages == () and not who.sees_village("wangjia")

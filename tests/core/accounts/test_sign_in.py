@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from core.accounts import sign_in
+from core.accounts import attempts
 from core.accounts.accounts import Accounts
+from core.accounts.attempts import SignInSource
 from core.accounts.password_hashing import PasswordHashing
 from core.accounts.permissions import Role
-from core.accounts.sign_in import SignInService, SignInSource
+from core.accounts.sign_in import SignInService
 from core.audit.audit_trail import AuditRow
 from core.clock import ManualClock
 from core.database import Database
 from core.errors import ForbiddenError, MinwangError, TooManyError
+from tests.core.accounts.signing import fixed_vault, opened
 
 RIGHT = "correct horse"
 
@@ -38,7 +40,7 @@ async def station(database: Database, clock: ManualClock) -> tuple[SignInService
     accounts.passwords = QuickHashing()
     for name in ("leader", "li"):
         await accounts.create(name, RIGHT, Role.APPROVER, actor="test")
-    return SignInService(database, clock, accounts), accounts
+    return SignInService(database, clock, accounts, fixed_vault), accounts
 
 
 def _comparisons(accounts: Accounts) -> int:
@@ -56,7 +58,7 @@ async def test_of_many_guesses_at_once_five_are_looked_at(either_database: Datab
     signing, accounts = await station(either_database, clock)
     guesses = [*["guess"] * 50, RIGHT, *["guess"] * 9]
     done = await asyncio.gather(*(signing.open("leader", g, "10.0.0.1") for g in guesses), return_exceptions=True)
-    assert _comparisons(accounts) == sign_in.ATTEMPTS_BEFORE_WAIT
+    assert _comparisons(accounts) == attempts.ATTEMPTS_BEFORE_WAIT
     assert Counter(type(d).__name__ for d in done) == {"ForbiddenError": 5, "TooManyError": 55}
 
 
@@ -65,16 +67,18 @@ async def test_nobody_shuts_an_account_out_elsewhere(database: Database, clock: 
     for _ in range(200):
         await refused(signing, "leader")
     assert isinstance(await refused(signing, "leader", RIGHT), TooManyError)
-    assert (await signing.open("leader", RIGHT, "10.0.0.2")).token
-    assert (await signing.open("li", RIGHT, "10.0.0.1")).token  # another account at the same source is not locked out
+    assert opened(await signing.open("leader", RIGHT, "10.0.0.2")).token
+    assert opened(
+        await signing.open("li", RIGHT, "10.0.0.1")
+    ).token  # another account at the same source is not locked out
 
 
 async def test_a_known_device_is_let_in_from_the_address_of_a_guesser(database: Database, clock: ManualClock) -> None:
     signing, _ = await station(database, clock)
-    device = (await signing.open("leader", RIGHT, "10.0.0.1")).device
+    device = opened(await signing.open("leader", RIGHT, "10.0.0.1")).device
     for _ in range(8):
         await refused(signing, "leader")
-    assert (await signing.open("leader", RIGHT, "10.0.0.1", device)).device == device
+    assert opened(await signing.open("leader", RIGHT, "10.0.0.1", device)).device == device
     assert isinstance(await refused(signing, "leader", RIGHT, device="made up"), TooManyError)
     # For another account the device is unknown.
     assert isinstance(await refused(signing, "li", "guess", device=device), ForbiddenError)
@@ -95,7 +99,7 @@ async def test_the_wait_grows_and_ends(database: Database, clock: ManualClock) -
         assert isinstance(await refused(signing, "leader"), ForbiddenError), minutes
     assert _comparisons(accounts) == 11
     clock.advance(15 * 60)
-    assert (await signing.open("leader", RIGHT, "10.0.0.1")).token
+    assert opened(await signing.open("leader", RIGHT, "10.0.0.1")).token
     assert isinstance(await refused(signing, "leader"), ForbiddenError)  # counted from the beginning again
 
 
@@ -124,7 +128,7 @@ async def test_the_present_password_is_guessed_no_faster_when_it_is_changed(
     database: Database, clock: ManualClock
 ) -> None:
     signing, accounts = await station(database, clock)
-    identity = await accounts.sessions.resolve((await signing.open("leader", RIGHT, "10.0.0.1")).token)
+    identity = await accounts.sessions.resolve(opened(await signing.open("leader", RIGHT, "10.0.0.1")).token)
     assert identity is not None
     for _ in range(5):
         with pytest.raises(ForbiddenError):
@@ -138,11 +142,11 @@ async def test_what_is_counted_is_forgotten_and_bounded(
 ) -> None:
     signing, _ = await station(database, clock)
     await signing.open("leader", RIGHT, "10.0.0.1")
-    monkeypatch.setattr(sign_in, "MAX_ROWS", 4)
+    monkeypatch.setattr(attempts, "MAX_ROWS", 4)
     for number in range(9):
         clock.advance(1)
         await refused(signing, f"nobody{number}")
-    await signing.purge()
+    await signing.attempts.purge()
 
     async def there() -> list[tuple[str, bool]]:
         async with database.reading() as session:
@@ -151,10 +155,10 @@ async def test_what_is_counted_is_forgotten_and_bounded(
 
     assert await there() == [("leader", True), ("nobody6", False), ("nobody7", False), ("nobody8", False)]
     clock.advance(25 * 3600)
-    await signing.purge()
+    await signing.attempts.purge()
     assert await there() == [("leader", True)]
     clock.advance(91 * 86_400)
-    await signing.purge()
+    await signing.attempts.purge()
     async with database.reading() as session:
         assert await session.scalar(select(func.count()).select_from(SignInSource)) == 0
 
@@ -163,30 +167,30 @@ async def test_a_name_that_waits_is_told_so_without_writing(
     database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signing, _ = await station(database, clock)
-    for _ in range(sign_in.ATTEMPTS_BEFORE_WAIT + 1):
+    for _ in range(attempts.ATTEMPTS_BEFORE_WAIT + 1):
         await refused(signing, "leader")
     with monkeypatch.context() as m:
         m.setattr(database, "session", None)  # nothing may be written
         for device in ("", "made up", "another"):
             assert isinstance(await refused(signing, "leader", device=device), TooManyError)
-    clock.advance(sign_in.FIRST_WAIT.total_seconds() + 1)
-    assert (await signing.open("leader", RIGHT, "10.0.0.1")).token
+    clock.advance(attempts.FIRST_WAIT.total_seconds() + 1)
+    assert opened(await signing.open("leader", RIGHT, "10.0.0.1")).token
 
 
 async def test_guesses_at_the_present_password_leave_rows_and_wait_whatever_their_source(
     database: Database, clock: ManualClock
 ) -> None:
     signing, accounts = await station(database, clock)
-    opened = await signing.open("leader", RIGHT, "10.0.0.1")
-    me = await accounts.sessions.resolve(opened.token)
+    session = opened(await signing.open("leader", RIGHT, "10.0.0.1"))
+    me = await accounts.sessions.resolve(session.token)
     assert me is not None
     ended: Counter[str] = Counter()
-    for n in range(sign_in.ATTEMPTS_BEFORE_WAIT + 3):
+    for n in range(attempts.ATTEMPTS_BEFORE_WAIT + 3):
         with pytest.raises(MinwangError) as e:
-            await signing.change_password(me, f"guess {n}", "quite another one", f"10.0.0.{n}", opened.device)
+            await signing.change_password(me, f"guess {n}", "quite another one", f"10.0.0.{n}", session.device)
         ended[type(e.value).__name__] += 1
-    assert ended == {"ForbiddenError": sign_in.ATTEMPTS_BEFORE_WAIT, "TooManyError": 3}
+    assert ended == {"ForbiddenError": attempts.ATTEMPTS_BEFORE_WAIT, "TooManyError": 3}
     async with database.reading() as session:
         rows = list(await session.scalars(select(AuditRow).where(AuditRow.action == "user.password_refused")))
-    assert len(rows) == sign_in.ATTEMPTS_BEFORE_WAIT and rows[0].actor == "leader" and "guess" not in str(rows[0].data)
-    assert (await signing.open("leader", RIGHT, "10.0.0.1")).token  # sign-in is not affected
+    assert len(rows) == attempts.ATTEMPTS_BEFORE_WAIT and rows[0].actor == "leader" and "guess" not in str(rows[0].data)
+    assert opened(await signing.open("leader", RIGHT, "10.0.0.1")).token  # sign-in is not affected

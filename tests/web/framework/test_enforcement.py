@@ -71,9 +71,9 @@ async def test_only_a_person_s_requests_keep_the_session_active(sign_in: SignIn)
     sessions = client.app[SERVICES].accounts.sessions
     resolve = sessions.resolve
 
-    async def record(token: str, *, active: bool = True) -> Any:
+    async def record(token: str, *, active: bool = True, device: str | None = None) -> Any:
         resolved.append(active)
-        return await resolve(token, active=active)
+        return await resolve(token, active=active, device=device)
 
     sessions.resolve = record  # type: ignore[method-assign]
     await refused(client, "GET", "/api/me")

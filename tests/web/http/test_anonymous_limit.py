@@ -12,8 +12,8 @@ from aiohttp.test_utils import TestClient
 from sqlalchemy import delete
 
 from core.accounts.accounts import Accounts
+from core.accounts.attempts import Attempts
 from core.accounts.permissions import Role
-from core.accounts.sign_in import SignInService
 from core.accounts.tables import SignIn
 from core.clock import ManualClock, SystemClock
 from core.database import Database
@@ -236,7 +236,7 @@ async def test_invented_cookies_cause_few_database_queries(
         return await real()
 
     monkeypatch.setattr(accounts.sessions, "open_session_fingerprints", counted)
-    known = KnownCallers(clock, accounts, SignInService(database, clock, accounts), tmp_path)
+    known = KnownCallers(clock, accounts, Attempts(database, clock), tmp_path)
     known._names = frozenset({"session old"})
     for n in range(100):
         assert await known.first_known([f"session {n}"]) == ""

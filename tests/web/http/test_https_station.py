@@ -115,7 +115,8 @@ def station(folder: Path, camera: int, name: str, web: str) -> Iterator[Station]
     town.write_text(
         f"town: t\nvillages: [{{code: v, name: v}}]\ncameras: [{{id: a, name: a, village: v, streams: {streams}}}]\n"
     )
-    config.write_text(f"inventory = '{town}'\n[data]\ndir = '{data}'\n[web]\nport = {port}\n{web}\n")
+    sections = f"[data]\ndir = '{data}'\n[accounts]\nsecond_factor = 'off'\n[web]\nport = {port}\n{web}\n"
+    config.write_text(f"inventory = '{town}'\n{sections}")
     asyncio.run(_prepare(data, town))
     now = datetime.now(timezone.utc)
     Authority(data).create([], now)
