@@ -82,8 +82,10 @@ CONSOLE_PATHS = (
     "/reports",
     "/cameras",
     "/audit",
+    "/account",
     "/accounts",
     "/password",
+    "/second-factor",
     "/orders",
     "/review",
 )

@@ -32,12 +32,13 @@ app.use(createPinia()).use(i18n).use(VueQueryPlugin, { queryClient: queries }).u
 
 function sessionOver(refusal: { code: string }): void {
   if (refusal.code === "password") void router.replace("/password");
+  else if (refusal.code === "second_factor") void useSession().reload().then(() => router.replace("/second-factor"));
   else if (location.pathname !== "/login") {
     useSession().forget();
     void router.replace({ path: "/login", query: { next: location.pathname + location.search, ended: refusal.code } });
   }
 }
-setRemedies({ sessionOver, statePurpose: () => useSession().askPurpose() });
+setRemedies({ sessionOver, statePurpose: () => useSession().askPurpose(), giveCode: () => useSession().askCode() });
 
 window.addEventListener("keydown", handleKey);
 watchActivity(() => useSession().me && void request(() => http.GET("/api/me")).catch(() => undefined));

@@ -26,31 +26,33 @@ interface Reply<T> {
 
 /** What the shell does about refusals after which a person can do something. */
 export interface Remedies {
-  /** The session has ended, or the password must be changed first: leads there. */
+  /** The session has ended, or the password must be changed or a second factor set up first: leads there. */
   sessionOver(refusal: ApiError): void;
   /** Ask for a purpose. Resolves to whether one was stated, so that the request is sent again. */
   statePurpose(): Promise<boolean>;
+  /** Ask for a one-time code. Resolves to whether one was given, so that the request is sent again. */
+  giveCode(): Promise<boolean>;
 }
 
-let remedies: Remedies = { sessionOver: () => undefined, statePurpose: () => Promise.resolve(false) };
+let remedies: Remedies = { sessionOver: () => undefined, statePurpose: () => Promise.resolve(false), giveCode: () => Promise.resolve(false) };
 
 export function setRemedies(of: Remedies): void {
   remedies = of;
 }
 
 /**
- * Send a request and return its answer. Where a purpose is needed it is asked for, and the request goes on.
+ * Send a request and return its answer. Where a purpose or a one-time code is needed it is asked for, and the request goes on.
  * Throws ApiError, also where the station cannot be reached.
  */
 export async function request<T>(send: () => Promise<Reply<T>>): Promise<T> {
   const first = await attempt(send);
   if (!(first instanceof ApiError)) return first.data;
-  if (first.code === "purpose" && (await remedies.statePurpose())) {
+  if ((first.code === "purpose" && (await remedies.statePurpose())) || (first.code === "second_factor_code" && (await remedies.giveCode()))) {
     const second = await attempt(send);
     if (!(second instanceof ApiError)) return second.data;
     throw second;
   }
-  if (first.status === 401 || first.code === "password") remedies.sessionOver(first);
+  if (first.status === 401 || first.code === "password" || first.code === "second_factor") remedies.sessionOver(first);
   throw first;
 }
 

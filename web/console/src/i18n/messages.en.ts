@@ -1,4 +1,5 @@
 /** All texts in English. */
+import account from "@/account/messages.en.json";
 import checks from "@/admin/checks.en.json";
 import admin from "@/admin/messages.en.json";
 import settings from "@/admin/settings.en.json";
@@ -23,5 +24,5 @@ import terms from "./en.json";
 import errors from "./errors.en.json";
 import type { Messages } from "./messages";
 
-const messages: Messages = { ...terms, admin, alerts, cameras, cases, checks, errors, holds, map, orders, patrol, phone, playback, reports, search, settings, shared, shell, today, wall, watch };
+const messages: Messages = { ...terms, account, admin, alerts, cameras, cases, checks, errors, holds, map, orders, patrol, phone, playback, reports, search, settings, shared, shell, today, wall, watch };
 export default messages;

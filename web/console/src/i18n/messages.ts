@@ -1,4 +1,5 @@
 /** All texts in Chinese, the console's first language; their shape is what other languages must have. */
+import account from "@/account/messages.zh-CN.json";
 import checks from "@/admin/checks.zh-CN.json";
 import admin from "@/admin/messages.zh-CN.json";
 import settings from "@/admin/settings.zh-CN.json";
@@ -22,6 +23,6 @@ import watch from "@/watch/messages.zh-CN.json";
 import errors from "./errors.zh-CN.json";
 import terms from "./zh-CN.json";
 
-const messages = { ...terms, admin, alerts, cameras, cases, checks, errors, holds, map, orders, patrol, phone, playback, reports, search, settings, shared, shell, today, wall, watch };
+const messages = { ...terms, account, admin, alerts, cameras, cases, checks, errors, holds, map, orders, patrol, phone, playback, reports, search, settings, shared, shell, today, wall, watch };
 export type Messages = typeof messages;
 export default messages;

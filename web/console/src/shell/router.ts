@@ -21,6 +21,7 @@ export const router = createRouter({
   history: createWebHistory(),
   routes: [
     { path: "/password", component: () => import("./PasswordView.vue") },
+    { path: "/second-factor", component: () => import("@/account/EnrolPage.vue") },
     { path: "/login", component: () => import("./LoginView.vue") },
     // The phone's pages are a document of their own (src/phone).
     { path: "/m/:rest(.*)*", component: { render: () => null }, beforeEnter: ({ fullPath }) => (location.assign(fullPath), false) },
@@ -32,6 +33,7 @@ export const router = createRouter({
         { path: "review", component: () => import("@/patrol/ReviewView.vue"), meta: { permissions: ["patrol.run"] } },
         { path: "cameras/:camera", component: () => import("@/cameras/CameraPage.vue"), meta: { permissions: ["camera.view"] } },
         { path: "admin/:part", component: () => import("@/admin/AdminView.vue"), meta: { permissions: Object.values(TABS) } },
+        { path: "account", component: () => import("@/account/AccountView.vue") },
         { path: "accounts", redirect: "/admin/users" },
         { path: "audit", redirect: "/admin/audit" },
         ...pages,
@@ -47,6 +49,8 @@ router.beforeEach(async (to) => {
   const session = useSession();
   if (!(await session.load())) return { path: "/login", query: { next: to.fullPath } };
   if (session.me?.must_change && to.path !== "/password") return "/password";
+  if (session.me?.must_enrol && !session.me.must_change && to.path !== "/second-factor") return to.path === "/password" ? true : "/second-factor";
+  if (to.path === "/second-factor" && !session.me?.must_enrol) return "/account";
   if (to.meta.permissions && !to.meta.permissions.some(session.may)) return session.home();
   return true;
 });

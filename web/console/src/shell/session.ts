@@ -26,6 +26,8 @@ export const useSession = defineStore("session", () => {
   const permissions = computed(() => new Set<string>(me.value?.permissions ?? []));
   const askingPurpose = ref(false); // the dialog is open
   let answered: ((stated: boolean) => void)[] = [];
+  const askingCode = ref(false); // the dialog for a one-time code is open
+  let confirmed: ((done: boolean) => void)[] = [];
 
   watch(me, (now) => now && setStationZone(now.time_zone));
 
@@ -40,9 +42,21 @@ export const useSession = defineStore("session", () => {
     }
   }
 
-  async function signIn(name: string, password: string): Promise<void> {
+  /** Returns what the code has to be sent with, where the account has a second factor; else empty. */
+  async function signIn(name: string, password: string): Promise<string> {
     forgetAnswers();
-    me.value = await request(() => http.POST("/api/session", { body: { name, password } }));
+    const answer = await request(() => http.POST("/api/session", { body: { name, password } }));
+    if ("pending" in answer) return answer.pending;
+    me.value = answer;
+    return "";
+  }
+
+  async function giveCode(pending: string, code: string): Promise<void> {
+    me.value = await request(() => http.POST("/api/session/code", { body: { pending, code } }));
+  }
+
+  async function reload(): Promise<void> {
+    me.value = await request(() => http.GET("/api/me"));
   }
 
   async function signOut(): Promise<void> {
@@ -56,6 +70,7 @@ export const useSession = defineStore("session", () => {
     forgetAnswers();
     useEventStore().stop();
     answerPurpose(false);
+    answerCode(false);
   }
 
   async function changePassword(present: string, next: string): Promise<void> {
@@ -88,12 +103,25 @@ export const useSession = defineStore("session", () => {
     answered = [];
   }
 
+  /** Open the dialog for a one-time code. Resolves when it is closed, to whether one was given. */
+  function askCode(): Promise<boolean> {
+    askingCode.value = true;
+    return new Promise((resolve) => confirmed.push(resolve));
+  }
+
+  function answerCode(done: boolean): void {
+    askingCode.value = false;
+    for (const resolve of confirmed) resolve(done);
+    confirmed = [];
+  }
+
   const may = (permission: Permission | (string & {})): boolean => permissions.value.has(permission);
 
   function home(): string {
     if (me.value?.must_change) return "/password";
+    if (me.value?.must_enrol) return "/second-factor";
     return HOMES.find(([permission]) => may(permission))?.[1] ?? "/";
   }
 
-  return { me, askingPurpose, askPurpose, needPurpose, hasPurpose, answerPurpose, load, signIn, signOut, forget, changePassword, statePurpose, may, home };
+  return { me, askingCode, askCode, answerCode, giveCode, reload, askingPurpose, askPurpose, needPurpose, hasPurpose, answerPurpose, load, signIn, signOut, forget, changePassword, statePurpose, may, home };
 });
