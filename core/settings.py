@@ -415,23 +415,17 @@ def example_file() -> str:
     """Return the example file: every section and key with its description and default."""
     lines = ["# Every key with its default. Unknown keys are refused.", ""]
     defaults = Settings()
-    lines += [f"# {Settings.model_fields['inventory'].description}", f"# inventory = {_toml(defaults.inventory)}", ""]
+    lines += [
+        f"# {Settings.model_fields['inventory'].description}",
+        f"# inventory = {settings_source.toml(defaults.inventory)}",
+        "",
+    ]
     for name in Settings.model_fields:
         section = getattr(defaults, name)
         if not isinstance(section, Section):
             continue
         lines.append(f"[{name}]")
         for key, info in type(section).model_fields.items():
-            lines += [f"# {info.description}", f"# {key} = {_toml(getattr(section, key))}"]
+            lines += [f"# {info.description}", f"# {key} = {settings_source.toml(getattr(section, key))}"]
         lines.append("")
     return "\n".join(lines)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return "[" + ", ".join(_toml(v) for v in value) + "]"
-    if isinstance(value, (int, float)):
-        return str(value)
-    return '""' if value is None else f'"{value}"'

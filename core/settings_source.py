@@ -190,3 +190,14 @@ def printable_value(key: str, value: object) -> object:
     if isinstance(value, str) and value and any(word in key for word in _SECRET_NAMES):
         return "***"
     return [str(v) if isinstance(v, Path) else v for v in value] if isinstance(value, list) else value
+
+
+def toml(value: object) -> str:
+    """Return a value as a settings file has it; None: an empty text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "[" + ", ".join(toml(v) for v in value) + "]"
+    if isinstance(value, (int, float)):
+        return str(value)
+    return '""' if value is None else f'"{value}"'
