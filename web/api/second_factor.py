@@ -110,7 +110,6 @@ async def reset_second_factor(c: Context[None, ResetBody]) -> AccountView:
 def _qr(uri: str) -> str:
     """Return the QR code of a text as an SVG image. Blocking: it takes about ten milliseconds."""
     out = io.BytesIO()
-    segno.make(uri, error="m", micro=False).save(
-        out, kind="svg", scale=QR_MODULE_PX, border=4, light="#fff", xmldecl=False
-    )
+    code = segno.make(uri, error="m", micro=False)
+    code.save(out, kind="svg", scale=QR_MODULE_PX, border=4, light="#fff", xmldecl=False)
     return out.getvalue().decode()
