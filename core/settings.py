@@ -415,11 +415,8 @@ def example_file() -> str:
     """Return the example file: every section and key with its description and default."""
     lines = ["# Every key with its default. Unknown keys are refused.", ""]
     defaults = Settings()
-    lines += [
-        f"# {Settings.model_fields['inventory'].description}",
-        f"# inventory = {settings_source.toml(defaults.inventory)}",
-        "",
-    ]
+    inventory = settings_source.toml(defaults.inventory)
+    lines += [f"# {Settings.model_fields['inventory'].description}", f"# inventory = {inventory}", ""]
     for name in Settings.model_fields:
         section = getattr(defaults, name)
         if not isinstance(section, Section):
