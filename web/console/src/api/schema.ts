@@ -52,6 +52,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/accounts/{account}/second-factor/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Delete another account's second factor and end its sessions: its authenticator is lost. */
+        post: operations["reset_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/accounts/{account}/sessions": {
         parameters: {
             query?: never;
@@ -2367,10 +2384,27 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sign in and open a session. */
+        /** Sign in: open a session, or ask for the one-time code of the account. */
         post: operations["sign_in"];
         /** Sign out: end the session. */
         delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Open the session of a sign-in that waits for its one-time code. */
+        post: operations["sign_in_with_code"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2404,6 +2438,92 @@ export interface paths {
         put?: never;
         /** State the purpose or case number under which this session views footage. */
         post: operations["set_purpose"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the own account has a second factor. */
+        get: operations["own_second_factor"];
+        put?: never;
+        /** Give a one-time code, for what needs a fresh one within five minutes. */
+        post: operations["confirm_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/second-factor/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a new secret for an authenticator; it counts once its first code is given. */
+        post: operations["begin_enrolment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/second-factor/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirm the new secret by the authenticator's first code; the account's other sessions end. */
+        post: operations["complete_enrolment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/second-factor/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make new recovery codes; the former ones are void. */
+        post: operations["renew_recovery_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/second-factor/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove the own second factor; an account whose role needs one must set up another. */
+        post: operations["remove_second_factor"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3339,9 +3459,16 @@ export interface components {
             display_name: string;
             /** Must Change */
             must_change: boolean;
+            /** Must Have Second Factor */
+            must_have_second_factor: boolean;
             /** Name */
             name: string;
             role: components["schemas"]["Role"];
+            /**
+             * Second Factor
+             * @description It has one; an account whose role needs one sets it up at the sign-in
+             */
+            second_factor: boolean;
             /** Vendor */
             vendor: string;
             /**
@@ -3741,7 +3868,7 @@ export interface components {
          *     nvr.clock.plausibility.ClockChange.
          * @enum {string}
          */
-        AuditAction: "acceptance.view" | "alert.ack" | "alert.answer" | "alert.arrive" | "alert.close" | "alert.decline" | "alert.dispatch" | "alert.list" | "alert.photo" | "alert.photo_view" | "alert.raise" | "alert.recall" | "alert.reject" | "alert.snooze" | "alert.trail" | "alert.view" | "archive.repair" | "audit.export" | "audit.key" | "audit.seal" | "bookmark.add" | "bookmark.delete" | "camera.accept" | "camera.acceptance" | "camera.acceptance_propose" | "camera.account" | "camera.adopt" | "camera.configure" | "camera.edit" | "camera.move" | "camera.replace" | "camera.restore" | "camera.retire" | "camera.sign" | "cameras.expect" | "cameras.identify" | "cameras.onboarding.survey" | "candidate.list" | "case.close" | "case.open" | "contact.change" | "credential.set" | "events.open" | "fault.list" | "fault.picture" | "fault.reference" | "fault.photo" | "fault.report" | "fault.verdict" | "fault.week" | "finding.accept" | "footage.export" | "hold.add" | "hold.case_closed" | "hold.follow" | "hold.release" | "hold.review" | "inventory.apply" | "inventory.export" | "lanes.view" | "live.close" | "live.open" | "maintenance.begin" | "maintenance.end" | "notify.secret" | "notify.test" | "order.cost" | "order.create" | "order.move" | "order.photo" | "order.photo_view" | "order.still" | "patrol.ask" | "patrol.sign" | "patrol.supplement" | "pictures.drop" | "playback.close" | "playback.open" | "ptz.preset" | "ptz.take" | "register.view" | "report.export" | "report.view" | "retention.confirm" | "retention.ntp" | "retention.returned" | "retention.suspended" | "retention.time" | "review.draw" | "review.verdict" | "search.count" | "search.query.co_occurrence" | "search.query.motion_search" | "search.query.similar" | "search.run" | "session.close" | "session.end" | "session.open" | "session.purpose" | "session.refused" | "shift.note" | "shift.take_over" | "shift.view" | "sighting.judge" | "sighting.view" | "sightings.drop" | "sightings.unmatched" | "snapshot.save" | "snapshot.view" | "station.bundle" | "strip.view" | "thumbnail.view" | "time_lapse.close" | "time_lapse.open" | "unit.change" | "unit.create" | "unit.duty" | "unit.view" | "user.change" | "user.create" | "user.password" | "user.password_refused" | "user.reset" | "user.unlock" | "vendor.change" | "wall_view.change" | "wall_view.create" | "wall_view.delete" | "watch.approve" | "watch.end" | "watch.example" | "watch.expected" | "watch.list" | "watch.look_back" | "watch.mute" | "watch.mute_dismiss" | "watch.mute_propose" | "watch.picture" | "watch.propose" | "watch.refuse" | "watch.renew" | "watch.threshold";
+        AuditAction: "acceptance.view" | "alert.ack" | "alert.answer" | "alert.arrive" | "alert.close" | "alert.decline" | "alert.dispatch" | "alert.list" | "alert.photo" | "alert.photo_view" | "alert.raise" | "alert.recall" | "alert.reject" | "alert.snooze" | "alert.trail" | "alert.view" | "archive.repair" | "audit.export" | "audit.key" | "audit.seal" | "bookmark.add" | "bookmark.delete" | "camera.accept" | "camera.acceptance" | "camera.acceptance_propose" | "camera.account" | "camera.adopt" | "camera.configure" | "camera.edit" | "camera.move" | "camera.replace" | "camera.restore" | "camera.retire" | "camera.sign" | "cameras.expect" | "cameras.identify" | "cameras.onboarding.survey" | "candidate.list" | "case.close" | "case.open" | "contact.change" | "credential.set" | "events.open" | "fault.list" | "fault.picture" | "fault.reference" | "fault.photo" | "fault.report" | "fault.verdict" | "fault.week" | "finding.accept" | "footage.export" | "hold.add" | "hold.case_closed" | "hold.follow" | "hold.release" | "hold.review" | "inventory.apply" | "inventory.export" | "lanes.view" | "live.close" | "live.open" | "maintenance.begin" | "maintenance.end" | "notify.secret" | "notify.test" | "order.cost" | "order.create" | "order.move" | "order.photo" | "order.photo_view" | "order.still" | "patrol.ask" | "patrol.sign" | "patrol.supplement" | "pictures.drop" | "playback.close" | "playback.open" | "ptz.preset" | "ptz.take" | "register.view" | "report.export" | "report.view" | "retention.confirm" | "retention.ntp" | "retention.returned" | "retention.suspended" | "retention.time" | "review.draw" | "review.verdict" | "search.count" | "search.query.co_occurrence" | "search.query.motion_search" | "search.query.similar" | "search.run" | "second_factor.codes" | "second_factor.confirm" | "second_factor.enrol" | "second_factor.recovery" | "second_factor.refused" | "second_factor.remove" | "second_factor.reset" | "session.close" | "session.end" | "session.open" | "session.purpose" | "session.refused" | "session.replaced" | "shift.note" | "shift.take_over" | "shift.view" | "sighting.judge" | "sighting.view" | "sightings.drop" | "sightings.unmatched" | "snapshot.save" | "snapshot.view" | "station.bundle" | "strip.view" | "thumbnail.view" | "time_lapse.close" | "time_lapse.open" | "unit.change" | "unit.create" | "unit.duty" | "unit.view" | "user.change" | "user.create" | "user.password" | "user.password_refused" | "user.reset" | "user.unlock" | "vendor.change" | "wall_view.change" | "wall_view.create" | "wall_view.delete" | "watch.approve" | "watch.end" | "watch.example" | "watch.expected" | "watch.list" | "watch.look_back" | "watch.mute" | "watch.mute_dismiss" | "watch.mute_propose" | "watch.picture" | "watch.propose" | "watch.refuse" | "watch.renew" | "watch.threshold";
         /** AuditEntry */
         AuditEntry: {
             /**
@@ -4592,13 +4719,13 @@ export interface components {
          * @description The checks, in the order in which they are printed.
          * @enum {string}
          */
-        CheckName: "station" | "versions" | "processes" | "database" | "backlog" | "registry" | "disk.space" | "disk.speed" | "disk.volumes" | "disk.quarantine" | "disk.smart" | "clock" | "clock.retention" | "time zone" | "port.console" | "port.discovery" | "receive buffers" | "multicast" | "certificate" | "permissions" | "files" | "memory" | "ffmpeg" | "printing" | "models" | "backup" | "messages";
+        CheckName: "station" | "versions" | "processes" | "database" | "backlog" | "registry" | "disk.space" | "disk.speed" | "disk.volumes" | "disk.quarantine" | "disk.smart" | "clock" | "clock.retention" | "time zone" | "port.console" | "port.discovery" | "receive buffers" | "multicast" | "certificate" | "permissions" | "files" | "memory" | "ffmpeg" | "printing" | "models" | "backup" | "messages" | "second factor";
         /**
          * CheckRemedy
          * @description What to do about it.
          * @enum {string}
          */
-        CheckRemedy: "something_hangs" | "read_log_or_report" | "see_database" | "run_as_station_user" | "read_its_log" | "start_station" | "recorder_not_restarted" | "see_patrol" | "restart_station" | "start_station_once" | "start_to_migrate" | "install_newer" | "find_database_load" | "start_server" | "restore_database" | "find_database_lock" | "cpu_too_slow" | "search_may_be_off" | "speed_up_search" | "set_inventory" | "check_inventory" | "apply_inventory" | "reinstall_model" | "add_model" | "install_model" | "set_tls" | "hide_behind_proxy" | "watch_proxy" | "mend_certificate" | "renew_own_certificate" | "renew_certificate" | "add_certificate_names" | "check_backup_log" | "make_backups" | "mount_folder" | "make_writable" | "free_space_now" | "free_space" | "see_disk_space" | "free_space_first" | "check_disk_and_mount" | "faster_disk" | "nothing_on_virtual" | "install_smartctl" | "run_smartctl" | "run_as_root_once" | "replace_disk_now" | "plan_disk_replacement" | "start_the_station" | "volume_free_space" | "volume_spread" | "volume_mount" | "volume_read_only" | "volume_failing" | "volume_quota" | "volume_permission" | "volume_stale" | "volume_absent" | "volume_check" | "inspect_quarantine" | "confirm_clock" | "set_clock" | "install_time_service" | "run_doctor" | "check_time_service" | "check_time_server" | "raise_rmem" | "set_port" | "end_other_program" | "use_other_port" | "set_host_and_port" | "start_it" | "free_discovery_port" | "connect_network" | "allow_multicast" | "run_again" | "describe_channels" | "mend_channels" | "set_contacts" | "see_messages" | "raise_files" | "memory_nearly_gone" | "memory_short" | "install_ffmpeg" | "install_complete_ffmpeg" | "install_pango" | "install_renderer" | "mend_printing" | "install_font" | "use_own_user" | "change_mode";
+        CheckRemedy: "something_hangs" | "read_log_or_report" | "see_database" | "run_as_station_user" | "read_its_log" | "start_station" | "recorder_not_restarted" | "see_patrol" | "restart_station" | "start_station_once" | "start_to_migrate" | "install_newer" | "find_database_load" | "start_server" | "restore_database" | "find_database_lock" | "cpu_too_slow" | "search_may_be_off" | "speed_up_search" | "set_inventory" | "check_inventory" | "apply_inventory" | "reinstall_model" | "add_model" | "install_model" | "set_tls" | "hide_behind_proxy" | "watch_proxy" | "mend_certificate" | "renew_own_certificate" | "renew_certificate" | "add_certificate_names" | "check_backup_log" | "make_backups" | "mount_folder" | "make_writable" | "free_space_now" | "free_space" | "see_disk_space" | "free_space_first" | "check_disk_and_mount" | "faster_disk" | "nothing_on_virtual" | "install_smartctl" | "run_smartctl" | "run_as_root_once" | "replace_disk_now" | "plan_disk_replacement" | "start_the_station" | "volume_free_space" | "volume_spread" | "volume_mount" | "volume_read_only" | "volume_failing" | "volume_quota" | "volume_permission" | "volume_stale" | "volume_absent" | "volume_check" | "inspect_quarantine" | "confirm_clock" | "set_clock" | "install_time_service" | "run_doctor" | "check_time_service" | "check_time_server" | "raise_rmem" | "set_port" | "end_other_program" | "use_other_port" | "set_host_and_port" | "start_it" | "free_discovery_port" | "connect_network" | "allow_multicast" | "run_again" | "describe_channels" | "mend_channels" | "set_contacts" | "see_messages" | "raise_files" | "memory_nearly_gone" | "memory_short" | "install_ffmpeg" | "install_complete_ffmpeg" | "install_pango" | "install_renderer" | "mend_printing" | "install_font" | "use_own_user" | "require_second_factor" | "change_mode";
         /**
          * CheckState
          * @enum {string}
@@ -4609,7 +4736,7 @@ export interface components {
          * @description What a check found.
          * @enum {string}
          */
-        CheckValue: "still_no_answer" | "no_answer_in_time" | "check_failed" | "needs_database" | "unreadable_for_user" | "station_silent" | "no_recorder" | "streams_recorded" | "recorders_missing" | "program_versions" | "processes_current" | "processes_of_other_release" | "database_missing" | "database_answers" | "database_other_version" | "database_not_opened" | "database_unreadable" | "rows_late" | "rows_written" | "checksums_waiting" | "search_idle" | "search_behind" | "inventory_not_set" | "inventory_missing" | "inventory_wrong" | "inventory_applied" | "inventory_differs" | "model_damaged" | "model_intact" | "model_not_installed" | "no_model" | "console_unencrypted" | "console_beside_proxy" | "certificate_at_proxy" | "certificate_not_needed" | "certificate_unusable" | "certificate_valid" | "certificate_lacks_names" | "backup_log_unreadable" | "backup_none" | "backup_never_good" | "backup_age" | "backup_last_failed" | "folder_missing" | "folder_unreadable" | "space_free" | "space_and_inodes" | "not_writable" | "speed_not_measured" | "speed_no_space" | "writing_failed" | "disk_speed" | "no_physical_disk" | "smartctl_missing" | "smartctl_silent" | "smart_absent" | "smart_passed" | "smart_failed" | "smart_sectors" | "smart_sectors_failed" | "smart_nvme" | "smart_nvme_failed" | "no_volume" | "volume_unchecked" | "volume_records" | "volume_notice" | "volume_full" | "volume_slow" | "volume_missing" | "volume_failed" | "volume_other" | "quarantine_empty" | "quarantine_files" | "retention_not_checked" | "retention_runs" | "retention_suspended" | "clock_in_the_past" | "clock_set_by_system" | "clock_not_set_by_system" | "clock_not_readable" | "clock_service_fails" | "clock_not_synchronised" | "clock_no_service" | "clock_synchronised" | "clock_synchronised_by" | "zone" | "zone_of_logs" | "no_channel" | "channels_wrong" | "auditors_unreachable" | "officers_unreachable" | "messages_failed" | "messages_sent" | "buffers_small" | "buffers_large" | "port_any" | "port_foreign" | "port_foreign_because" | "console_answers" | "port_unusable" | "port_free" | "port_usable" | "no_interface" | "multicast_fails" | "multicast_works" | "multicast_foreign" | "cameras_not_known" | "files_of_recorder" | "files_of_process" | "memory" | "not_installed" | "ffmpeg_lacks" | "ffmpeg_complete" | "pango_missing" | "printing_failed" | "printing_impossible" | "characters_missing" | "chinese_printed" | "runs_as_root" | "runs_as_user" | "mode" | "mode_readable" | "mode_changeable" | "mode_password_readable";
+        CheckValue: "still_no_answer" | "no_answer_in_time" | "check_failed" | "needs_database" | "unreadable_for_user" | "station_silent" | "no_recorder" | "streams_recorded" | "recorders_missing" | "program_versions" | "processes_current" | "processes_of_other_release" | "database_missing" | "database_answers" | "database_other_version" | "database_not_opened" | "database_unreadable" | "rows_late" | "rows_written" | "checksums_waiting" | "search_idle" | "search_behind" | "inventory_not_set" | "inventory_missing" | "inventory_wrong" | "inventory_applied" | "inventory_differs" | "model_damaged" | "model_intact" | "model_not_installed" | "no_model" | "console_unencrypted" | "console_beside_proxy" | "certificate_at_proxy" | "certificate_not_needed" | "certificate_unusable" | "certificate_valid" | "certificate_lacks_names" | "backup_log_unreadable" | "backup_none" | "backup_never_good" | "backup_age" | "backup_last_failed" | "folder_missing" | "folder_unreadable" | "space_free" | "space_and_inodes" | "not_writable" | "speed_not_measured" | "speed_no_space" | "writing_failed" | "disk_speed" | "no_physical_disk" | "smartctl_missing" | "smartctl_silent" | "smart_absent" | "smart_passed" | "smart_failed" | "smart_sectors" | "smart_sectors_failed" | "smart_nvme" | "smart_nvme_failed" | "no_volume" | "volume_unchecked" | "volume_records" | "volume_notice" | "volume_full" | "volume_slow" | "volume_missing" | "volume_failed" | "volume_other" | "quarantine_empty" | "quarantine_files" | "retention_not_checked" | "retention_runs" | "retention_suspended" | "clock_in_the_past" | "clock_set_by_system" | "clock_not_set_by_system" | "clock_not_readable" | "clock_service_fails" | "clock_not_synchronised" | "clock_no_service" | "clock_synchronised" | "clock_synchronised_by" | "zone" | "zone_of_logs" | "no_channel" | "channels_wrong" | "auditors_unreachable" | "officers_unreachable" | "messages_failed" | "messages_sent" | "buffers_small" | "buffers_large" | "port_any" | "port_foreign" | "port_foreign_because" | "console_answers" | "port_unusable" | "port_free" | "port_usable" | "no_interface" | "multicast_fails" | "multicast_works" | "multicast_foreign" | "second_factor_off" | "second_factor_on" | "cameras_not_known" | "files_of_recorder" | "files_of_process" | "memory" | "not_installed" | "ffmpeg_lacks" | "ffmpeg_complete" | "pango_missing" | "printing_failed" | "printing_impossible" | "characters_missing" | "chinese_printed" | "runs_as_root" | "runs_as_user" | "mode" | "mode_readable" | "mode_changeable" | "mode_password_readable";
         /**
          * ChipKind
          * @description What a chip restricts.
@@ -4747,6 +4874,35 @@ export interface components {
             /** Note */
             note: string;
             outcome: components["schemas"]["AlertOutcome"];
+        };
+        /** CodeBody */
+        CodeBody: {
+            /**
+             * Code
+             * @description Six digits of the authenticator, or a recovery code
+             */
+            code: string;
+            /**
+             * Pending
+             * @description As the answer to the password named it
+             */
+            pending: string;
+        };
+        /**
+         * CodeNeededView
+         * @description The password was right, and the account has a second factor.
+         */
+        CodeNeededView: {
+            /**
+             * Pending
+             * @description To be sent with the code
+             */
+            pending: string;
+            /**
+             * Seconds
+             * @description How long the code is awaited
+             */
+            seconds: number;
         };
         /**
          * ColourWord
@@ -5202,6 +5358,27 @@ export interface components {
          */
         EngineKind: "auto" | "native" | "ffmpeg";
         /**
+         * EnrolmentView
+         * @description Shown once; the station keeps the secret sealed.
+         */
+        EnrolmentView: {
+            /**
+             * Secret
+             * @description Base32, for typing into an authenticator
+             */
+            secret: string;
+            /**
+             * Svg
+             * @description QR code of the address, an SVG image
+             */
+            svg: string;
+            /**
+             * Uri
+             * @description otpauth:// address of the same
+             */
+            uri: string;
+        };
+        /**
          * ErrorReply
          * @description Every refusal and failure of the API.
          *
@@ -5218,7 +5395,7 @@ export interface components {
          * @description An error's code, written as its value and the names of its parameters.
          * @enum {string}
          */
-        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "password" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "contact_address_invalid" | "contact_second_person" | "contact_unchanged" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "pdf_package_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_shared" | "credential_ambiguous" | "camera_name_required" | "field_not_edited" | "town_account_required" | "map_layer_not_found" | "map_layer_invalid" | "map_aerial_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "clip_exceeds_limit" | "mp4_holds_one_camera" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "bookmark_not_found" | "bookmark_of_other_account" | "too_many_bookmarks" | "cameras_required" | "stream_needs_watermark" | "wall_view_not_found" | "too_many_wall_views" | "too_many_favourites" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "vendor_not_listed" | "vendor_inactive" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "shift_taken_over" | "shift_note_empty" | "shift_not_taken" | "duty_desk_town_only" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_expiry_past" | "subject_outside_villages" | "subject_word_unseen" | "too_many_examples" | "example_not_found" | "threshold_needs_approver" | "muting_not_found" | "muting_decided" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_recall_too_late" | "alert_answer_unknown" | "alert_answer_refused" | "alert_photo_refused" | "alert_photos_full" | "fault_report_over" | "alert_camera_not_open" | "alert_decline_refused" | "alert_arrive_refused" | "alert_close_refused" | "alert_snooze_refused" | "alert_duplicate_invalid" | "client_id_reused" | "unit_not_found" | "unit_not_on_duty" | "unit_conflict" | "not_on_duty" | "camera_not_recorded";
+        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "replaced" | "password" | "second_factor" | "second_factor_code" | "second_factor_wrong" | "second_factor_expired" | "second_factor_missing" | "second_factor_exists" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "contact_address_invalid" | "contact_second_person" | "contact_unchanged" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "pdf_package_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_shared" | "credential_ambiguous" | "camera_name_required" | "field_not_edited" | "town_account_required" | "map_layer_not_found" | "map_layer_invalid" | "map_aerial_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "clip_exceeds_limit" | "mp4_holds_one_camera" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "bookmark_not_found" | "bookmark_of_other_account" | "too_many_bookmarks" | "cameras_required" | "stream_needs_watermark" | "wall_view_not_found" | "too_many_wall_views" | "too_many_favourites" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "vendor_not_listed" | "vendor_inactive" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "shift_taken_over" | "shift_note_empty" | "shift_not_taken" | "duty_desk_town_only" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_expiry_past" | "subject_outside_villages" | "subject_word_unseen" | "too_many_examples" | "example_not_found" | "threshold_needs_approver" | "muting_not_found" | "muting_decided" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_recall_too_late" | "alert_answer_unknown" | "alert_answer_refused" | "alert_photo_refused" | "alert_photos_full" | "fault_report_over" | "alert_camera_not_open" | "alert_decline_refused" | "alert_arrive_refused" | "alert_close_refused" | "alert_snooze_refused" | "alert_duplicate_invalid" | "client_id_reused" | "unit_not_found" | "unit_not_on_duty" | "unit_conflict" | "not_on_duty" | "camera_not_recorded";
         /**
          * ErrorParameters
          * @description What a sentence about an error names; `ErrorCode.parameters` lists those of each code.
@@ -6006,6 +6183,14 @@ export interface components {
          * @enum {string}
          */
         GapCause: "unreachable" | "auth_refused" | "no_packets" | "protocol_error" | "station_fault" | "no_keyframe" | "packet_loss" | "recorder_down" | "disk_full" | "disk_error" | "schedule" | "retention" | "clock_step";
+        /** GivenCode */
+        GivenCode: {
+            /**
+             * Code
+             * @description Six digits of the authenticator, or a recovery code
+             */
+            code: string;
+        };
         /** HandoverQuery */
         HandoverQuery: {
             /** @default current */
@@ -6656,11 +6841,18 @@ export interface components {
             ask_after_seconds: number;
             /** Display Name */
             display_name: string;
+            /** Has Second Factor */
+            has_second_factor: boolean;
             /**
              * Must Change
              * @description Somebody else set the password; other routes are refused until it is changed
              */
             must_change: boolean;
+            /**
+             * Must Enrol
+             * @description The account needs a second factor; other routes are refused until it is set up
+             */
+            must_enrol: boolean;
             /** Name */
             name: string;
             /** Permissions */
@@ -6673,6 +6865,7 @@ export interface components {
              */
             recent_purpose: string;
             role: components["schemas"]["Role"];
+            second_factor_policy: components["schemas"]["SecondFactorPolicy"];
             /** Station */
             station: string;
             /**
@@ -7937,6 +8130,14 @@ export interface components {
              */
             unknown: number;
         };
+        /** RecoveryCodesView */
+        RecoveryCodesView: {
+            /**
+             * Codes
+             * @description Each replaces the authenticator once; they are never shown again
+             */
+            codes: string[];
+        };
         /** ReferencePictureView */
         ReferencePictureView: {
             /**
@@ -8005,6 +8206,11 @@ export interface components {
              * @default null
              */
             month?: string | null;
+        };
+        /** ResetBody */
+        ResetBody: {
+            /** Reason */
+            reason: string;
         };
         /** RetentionClockView */
         RetentionClockView: {
@@ -8246,6 +8452,29 @@ export interface components {
          * @enum {string}
          */
         SearchOrder: "newest" | "best";
+        /**
+         * SecondFactorPolicy
+         * @enum {string}
+         */
+        SecondFactorPolicy: "required" | "off";
+        /** SecondFactorView */
+        SecondFactorView: {
+            /**
+             * Enrolled At
+             * @description Null: the account has no second factor
+             */
+            enrolled_at: string | null;
+            /**
+             * Recovery Codes
+             * @description How many are left
+             */
+            recovery_codes: number;
+            /**
+             * Required
+             * @description The account's role needs one
+             */
+            required: boolean;
+        };
         /** SeenBody */
         SeenBody: {
             /**
@@ -10135,6 +10364,8 @@ export type ClipPreview = components['schemas']['ClipPreview'];
 export type ClipRange = components['schemas']['ClipRange'];
 export type ClockConfirmBody = components['schemas']['ClockConfirmBody'];
 export type CloseBody = components['schemas']['CloseBody'];
+export type CodeBody = components['schemas']['CodeBody'];
+export type CodeNeededView = components['schemas']['CodeNeededView'];
 export type ColourWord = components['schemas']['ColourWord'];
 export type ConflictPreference = components['schemas']['ConflictPreference'];
 export type ContractorStep = components['schemas']['ContractorStep'];
@@ -10170,6 +10401,7 @@ export type EndedSessions = components['schemas']['EndedSessions'];
 export type EndingHoldLine = components['schemas']['EndingHoldLine'];
 export type EndSessionsBody = components['schemas']['EndSessionsBody'];
 export type EngineKind = components['schemas']['EngineKind'];
+export type EnrolmentView = components['schemas']['EnrolmentView'];
 export type Error = components['schemas']['Error'];
 export type ErrorCode = components['schemas']['ErrorCode'];
 export type ErrorParameters = components['schemas']['ErrorParameters'];
@@ -10204,6 +10436,7 @@ export type FindingLine = components['schemas']['FindingLine'];
 export type FindingQuery = components['schemas']['FindingQuery'];
 export type FindingView = components['schemas']['FindingView'];
 export type GapCause = components['schemas']['GapCause'];
+export type GivenCode = components['schemas']['GivenCode'];
 export type HandoverQuery = components['schemas']['HandoverQuery'];
 export type HandoverView = components['schemas']['HandoverView'];
 export type HeadingWord = components['schemas']['HeadingWord'];
@@ -10324,12 +10557,14 @@ export type RecordedDayState = components['schemas']['RecordedDayState'];
 export type RecordedDayView = components['schemas']['RecordedDayView'];
 export type RecordingState = components['schemas']['RecordingState'];
 export type RecordingSummary = components['schemas']['RecordingSummary'];
+export type RecoveryCodesView = components['schemas']['RecoveryCodesView'];
 export type ReferencePictureView = components['schemas']['ReferencePictureView'];
 export type ReleaseHoldBody = components['schemas']['ReleaseHoldBody'];
 export type RenewBody = components['schemas']['RenewBody'];
 export type RenewHoldBody = components['schemas']['RenewHoldBody'];
 export type Repair = components['schemas']['Repair'];
 export type ReportQuery = components['schemas']['ReportQuery'];
+export type ResetBody = components['schemas']['ResetBody'];
 export type RetentionClockView = components['schemas']['RetentionClockView'];
 export type RetireBody = components['schemas']['RetireBody'];
 export type ReviewAnswer = components['schemas']['ReviewAnswer'];
@@ -10341,6 +10576,8 @@ export type RoundView = components['schemas']['RoundView'];
 export type Scope = components['schemas']['Scope'];
 export type SearchBody = components['schemas']['SearchBody'];
 export type SearchOrder = components['schemas']['SearchOrder'];
+export type SecondFactorPolicy = components['schemas']['SecondFactorPolicy'];
+export type SecondFactorView = components['schemas']['SecondFactorView'];
 export type SeenBody = components['schemas']['SeenBody'];
 export type SessionView = components['schemas']['SessionView'];
 export type SettingView = components['schemas']['SettingView'];
@@ -10530,6 +10767,41 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    reset_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetBody"];
             };
         };
         responses: {
@@ -15287,7 +15559,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Me"];
+                    "application/json": components["schemas"]["Me"] | components["schemas"]["CodeNeededView"];
                 };
             };
             /** @description Refused or failed */
@@ -15317,6 +15589,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    sign_in_with_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
                 };
             };
             /** @description Refused or failed */
@@ -15383,6 +15688,196 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    own_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    confirm_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GivenCode"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    begin_enrolment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolmentView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    complete_enrolment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GivenCode"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodesView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    renew_recovery_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GivenCode"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodesView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    remove_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GivenCode"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Refused or failed */
