@@ -30,11 +30,13 @@ setRemedies({
   sessionOver: (refusal) => {
     const { path, fullPath } = router.currentRoute.value;
     if (refusal.code === "password") void router.replace("/m/password");
+    else if (refusal.code === "second_factor") location.assign("/second-factor"); // the console's page
     else if (path !== "/m/login") {
       useSession().forget();
       void router.replace({ path: "/m/login", query: { next: fullPath, ended: refusal.code } });
     }
   },
+  giveCode: () => Promise.resolve(false), // nothing on the phone needs a fresh code
   statePurpose: () => Promise.resolve(false), // an alert is its own ground; after it, pictures stay closed
 });
 watchActivity(() => useSession().me && void request(() => http.GET("/api/me")).catch(() => undefined));
