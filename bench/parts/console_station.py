@@ -131,7 +131,8 @@ async def _fill_sightings(settings: Settings, database: Database, clock: Clock, 
 def _write_settings(folder: Path) -> Path:
     path = folder / "minwang.toml"
     path.write_text(
-        f'inventory = "town.yaml"\n[data]\ndir = "{folder / "data"}"\n[web]\nport = {CONSOLE_PORT}\n[accounts]\nsecond_factor = "off"\n'
+        f'inventory = "town.yaml"\n[data]\ndir = "{folder / "data"}"\n[web]\nport = {CONSOLE_PORT}\n'
+        '[accounts]\nsecond_factor = "off"\n'
         "[recorder]\nsegment_seconds = 20.0\n[retention]\nmin_free_bytes = 1000000\n"
     )
     return path
