@@ -48,6 +48,8 @@ SAMPLES = {
     "finding": "1",
     "alert": "1",
     "entry": "1",
+    "example": "1",
+    "muting": "1",
     "unit": "1",
     "village": "wangjia",
     "number": "1",

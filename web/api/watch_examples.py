@@ -11,10 +11,11 @@ from pydantic import BaseModel, Field
 
 from cameras.states import StreamKind
 from cases.register import case_files
-from cases.tables import ExampleSource, SubjectState, WatchExample
+from cases.tables import ExampleSource, SubjectState, WatchExample, WatchSubject
 from cases.watch import examples, subjects
 from cases.watch.examples import ExampleLooks
 from core.accounts.permissions import Permission
+from core.accounts.scope import overlaps
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import to_microseconds
@@ -91,7 +92,9 @@ async def example_picture(c: Context) -> web.Response:
     """
     async with c.services.database.reading() as session:
         row = await session.get(WatchExample, c.number("example"))
-    if row is None or (row.subject is None and row.added_by != c.identity.name):
+        subject = await session.get(WatchSubject, row.subject) if row is not None and row.subject is not None else None
+    outside = subject is not None and not overlaps(c.identity.villages, subject.villages)
+    if row is None or outside or (subject is None and row.added_by != c.identity.name):
         raise NotFoundError("there is no such picture", ErrorCode.EXAMPLE_NOT_FOUND)
     return await send_example(c, row)
 

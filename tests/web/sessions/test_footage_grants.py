@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from cameras.tables import Camera
-from cases.tables import Alert, AlertPhoto, Case, WatchExample, WatchSubject
+from cases.tables import Alert, AlertPhoto, AlertTrail, Case, WatchExample, WatchSubject
 from core.accounts.permissions import Role
 from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock, from_microseconds, to_microseconds
@@ -76,6 +76,11 @@ VIEW_ROUTES: dict[str, tuple[Role, str, str]] = {
     "/report/{village}": (Role.FUNDER, "/report/wangjia", "report.view"),
     "/api/alerts/{alert}/thumbnail": (Role.PATROL_OFFICER, "/api/alerts/1/thumbnail", "alert.view"),
     "/api/watch/examples/{example}": (Role.INVESTIGATOR, "/api/watch/examples/1", "watch.picture"),
+    "/api/alerts/{alert}/trail/{entry}/thumbnail": (
+        Role.PATROL_OFFICER,
+        "/api/alerts/1/trail/1/thumbnail",
+        "alert.view",
+    ),
     "/api/alerts/{alert}/photos/{photo}": (Role.PATROL_OFFICER, "/api/alerts/1/photos/1", "alert.photo_view"),
     "/api/briefing/{subject}/picture": (Role.PATROL_OFFICER, "/api/briefing/1/picture", "watch.picture"),
     "/api/briefing": (Role.PATROL_OFFICER, "/api/briefing", "watch.list"),
@@ -244,6 +249,12 @@ async def town(
             )
         )
         await session.flush()
+        session.add(
+            AlertTrail(
+                id=1, alert=1, sighting=0, camera="wj-01", village="wangjia", at_us=START, thumbnail="x.jpg",
+                recorded_at=NOW, by="x",
+            )
+        )  # fmt: skip
         session.add(AlertPhoto(id=1, alert=1, at=NOW, by="x", path="x.jpg"))
         number = await camera_numbers.of_camera(session, "wj-01", "wangjia")
     made = Town(sign_in, database)
