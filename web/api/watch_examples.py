@@ -105,9 +105,12 @@ async def send_example(c: AnyContext, row: WatchExample) -> web.Response:
     if row.subject is None:
         await c.audit_view(AuditAction.WATCH_PICTURE, f"example {row.id}", reason="chosen for a proposal")
         return await picture_files.picture(c.services.data_dir, row.picture)
-    async with c.services.database.reading() as session:
-        subject = await subjects.subject_of(session, row.subject, scope)
-        case = (await case_files.case_of(session, subject.case, scope)).number
+    try:
+        async with c.services.database.reading() as session:
+            subject = await subjects.subject_of(session, row.subject, scope)
+            case = (await case_files.case_of(session, subject.case, scope)).number
+    except NotFoundError as e:  # of another village: in the words of what does not exist
+        raise NotFoundError("there is no such picture", ErrorCode.EXAMPLE_NOT_FOUND) from e
     running = subject.shown_state(now) in (SubjectState.PROPOSED, SubjectState.ACTIVE)
     why = view_reason(c, f"watch {subject.id}, case {case}", running=running)
     await c.audit_view(AuditAction.WATCH_PICTURE, str(subject.id), reason=why, case=case)
