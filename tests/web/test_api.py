@@ -318,7 +318,7 @@ def test_files_outside_the_data_folder_are_not_served(tmp_path: Path) -> None:
 async def test_every_console_page_has_a_path(sign_in: SignIn) -> None:
     shell = ROOT / "web/console/src/shell"
     text = "".join([await asyncio.to_thread((shell / name).read_text) for name in ("router.ts", "pages.ts")])
-    pages = {p if p.startswith("/") else f"/{p}" for p in re.findall(r'path: "([\w/:]*)"', text)}
+    pages = {p if p.startswith("/") else f"/{p}" for p in re.findall(r'path: "([\w/:-]*)"', text)}
     known = {re.sub(r"{(\w+)}", r":\1", p) for p in CONSOLE_PATHS}
     assert pages - {"/m/:rest(.*)*"} == known  # the phone's pages are a document of their own
     client = await sign_in(None)
