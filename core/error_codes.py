@@ -87,6 +87,8 @@ class ErrorCode(StrEnum):
     CONTACT_ADDRESS_INVALID = "contact_address_invalid", "channel"
     CONTACT_SECOND_PERSON = "contact_second_person"
     CONTACT_UNCHANGED = "contact_unchanged"
+    CONTACT_MISSING = "contact_missing"
+    CONTACT_TEST_TOO_SOON = "contact_test_too_soon"
     OWN_ACCOUNT = "own_account"
     LAST_ADMINISTRATOR = "last_administrator", "account"
 

@@ -55,6 +55,7 @@ class AuditAction(StrEnum):
     CASE_CLOSE = "case.close"
     CASE_OPEN = "case.open"
     CONTACT_CHANGE = "contact.change"
+    CONTACT_WITHDRAW = "contact.withdraw"
     CREDENTIAL_SET = "credential.set"
     EVENTS_OPEN = "events.open"
     FAULT_LIST = "fault.list"

@@ -68,6 +68,11 @@ def load(path: Path) -> ChannelsFile:
         raise SettingsError(f"{path}: {places}") from e
 
 
+def load_if_there(path: Path) -> ChannelsFile:
+    """Return the described channels; none where there is no file. Raises SettingsError."""
+    return load(path) if path.exists() else ChannelsFile()
+
+
 def _problem(error: Exception) -> str:
     """Say what is wrong and where, without the line itself: somebody may have written a password there."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:

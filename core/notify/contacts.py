@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.accounts.tables import User
@@ -61,15 +61,17 @@ async def change(
     old = await _current(session, account, channel)
     if old is not None and old.address == address:
         raise ConflictError("this is the address already", ErrorCode.CONTACT_UNCHANGED)
+    # Also one that was withdrawn: a change is a change, in whatever steps it is made (R-CONTACT-2).
+    newest = select(func.max(Contact.id)).where(Contact.account == account, Contact.channel == channel)
     new = Contact(
         account=account, channel=channel, address=address, since=now, until=None, changed_by=actor[:MAX_ACTOR],
-        second_person=second_person if actor != account else None, replaces=old.id if old is not None else None,
+        second_person=second_person if actor != account else None, replaces=await session.scalar(newest),
     )  # fmt: skip
     session.add(new)
     await session.flush()
     if old is not None:
         old.until = now + COOLING
-        await _tell(session, now, old, new)
+        await _tell(session, now, old, new.id, f"contact:{new.id}")
     # Not the address itself: the trail is kept for years, and its readers need not know it.
     await audit_trail.record(
         session, now, actor, AuditAction.CONTACT_CHANGE, account, channel=channel.value, contact=new.id,
@@ -86,11 +88,32 @@ async def _may_agree(session: AsyncSession, person: str | None, actor: str, acco
     return await session.scalar(enabled) is not None
 
 
-async def _tell(session: AsyncSession, now: datetime, old: Contact, new: Contact) -> None:
-    """Tell the person on the old address."""
-    content = Content(number=f"K{new.id}", at=now, page="/account")
-    message = Message(f"contact:{new.id}", f"contact:{new.id}", MessageKind.CONTACT_CHANGED, outbox.URGENT, content)
-    await outbox.put(session, now, message, old)
+async def withdraw(session: AsyncSession, now: datetime, account: str, channel: ChannelKind) -> None:
+    """End the use of one's own address on a channel: it is told, and used for COOLING more. Raises NotFoundError."""
+    old = await _current(session, account, channel)
+    if old is None:
+        raise NotFoundError("there is no contact on this channel", ErrorCode.CONTACT_MISSING)
+    old.until = now + COOLING
+    await _tell(session, now, old, old.id, f"contact:{old.id}/withdrawn")
+    await audit_trail.record(
+        session, now, account, AuditAction.CONTACT_WITHDRAW, account, channel=channel.value, contact=old.id
+    )
+
+
+def masked(channel: ChannelKind, address: str) -> str:
+    """Return an address by which its owner recognises it, and others do not learn it."""
+    if channel is ChannelKind.EMAIL:
+        name, _, host = address.partition("@")
+        return f"{name[:1]}***@{host}"
+    if channel is ChannelKind.WECOM:
+        return f"{address[:2]}***"
+    return f"{address[:3]}****{address[-2:]}" if len(address) >= 8 else f"****{address[-2:]}"
+
+
+async def _tell(session: AsyncSession, now: datetime, old: Contact, number: int, fact: str) -> None:
+    """Tell the person on the old address. `number`: the contact that the audit row names."""
+    content = Content(number=f"K{number}", at=now, page="/account")
+    await outbox.put(session, now, Message(fact, fact, MessageKind.CONTACT_CHANGED, outbox.URGENT, content), old)
 
 
 async def _current(session: AsyncSession, account: str, channel: ChannelKind) -> Contact | None:

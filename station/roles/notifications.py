@@ -21,8 +21,7 @@ from core.settings import Settings
 
 def channels_file(settings: Settings) -> ChannelsFile:
     """Return the described channels; none where there is no file. Raises SettingsError."""
-    path = settings.notify.channels
-    return configuration.load(path) if path.exists() else ChannelsFile()
+    return configuration.load_if_there(settings.notify.channels)
 
 
 async def vault(settings: Settings, database: Database) -> Vault:

@@ -8,7 +8,7 @@ export const ACTIONS: AuditAction[] = [
   "bookmark.delete", "camera.accept", "camera.acceptance", "camera.acceptance_propose", "camera.account",
   "camera.adopt", "camera.configure", "camera.edit", "camera.move", "camera.replace", "camera.restore",
   "camera.retire", "camera.sign", "cameras.expect", "cameras.identify", "cameras.onboarding.survey",
-  "candidate.list", "case.close", "case.open", "contact.change", "credential.set", "events.open", "fault.list",
+  "candidate.list", "case.close", "case.open", "contact.change", "contact.withdraw", "credential.set", "events.open", "fault.list",
   "fault.picture", "fault.reference", "fault.photo", "fault.report", "fault.verdict", "fault.week", "finding.accept", "footage.export",
   "hold.add",
   "hold.case_closed", "hold.follow", "hold.release", "hold.review", "inventory.apply", "inventory.export",

@@ -990,6 +990,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own contacts, and the channels that the station has. */
+        get: operations["own_contacts"];
+        put?: never;
+        /** Set or change a contact. The old address is told and used for 24 hours more; needs a fresh one-time code. */
+        post: operations["change_contact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/contacts/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a test message to each of one's own contacts, once a minute at most. */
+        post: operations["test_contacts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/contacts/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Withdraw a contact; it is told and used for 24 hours more. Needs a fresh one-time code. */
+        post: operations["withdraw_contact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/contractor/orders": {
         parameters: {
             query?: never;
@@ -3868,7 +3920,7 @@ export interface components {
          *     nvr.clock.plausibility.ClockChange.
          * @enum {string}
          */
-        AuditAction: "acceptance.view" | "alert.ack" | "alert.answer" | "alert.arrive" | "alert.close" | "alert.decline" | "alert.dispatch" | "alert.list" | "alert.photo" | "alert.photo_view" | "alert.raise" | "alert.recall" | "alert.reject" | "alert.snooze" | "alert.trail" | "alert.view" | "archive.repair" | "audit.export" | "audit.key" | "audit.seal" | "bookmark.add" | "bookmark.delete" | "camera.accept" | "camera.acceptance" | "camera.acceptance_propose" | "camera.account" | "camera.adopt" | "camera.configure" | "camera.edit" | "camera.move" | "camera.replace" | "camera.restore" | "camera.retire" | "camera.sign" | "cameras.expect" | "cameras.identify" | "cameras.onboarding.survey" | "candidate.list" | "case.close" | "case.open" | "contact.change" | "credential.set" | "events.open" | "fault.list" | "fault.picture" | "fault.reference" | "fault.photo" | "fault.report" | "fault.verdict" | "fault.week" | "finding.accept" | "footage.export" | "hold.add" | "hold.case_closed" | "hold.follow" | "hold.release" | "hold.review" | "inventory.apply" | "inventory.export" | "lanes.view" | "live.close" | "live.open" | "maintenance.begin" | "maintenance.end" | "notify.secret" | "notify.test" | "order.cost" | "order.create" | "order.move" | "order.photo" | "order.photo_view" | "order.still" | "patrol.ask" | "patrol.sign" | "patrol.supplement" | "pictures.drop" | "playback.close" | "playback.open" | "ptz.preset" | "ptz.take" | "register.view" | "report.export" | "report.view" | "retention.confirm" | "retention.ntp" | "retention.returned" | "retention.suspended" | "retention.time" | "review.draw" | "review.verdict" | "search.count" | "search.query.co_occurrence" | "search.query.motion_search" | "search.query.similar" | "search.run" | "second_factor.codes" | "second_factor.confirm" | "second_factor.enrol" | "second_factor.recovery" | "second_factor.refused" | "second_factor.remove" | "second_factor.reset" | "session.close" | "session.end" | "session.open" | "session.purpose" | "session.refused" | "session.replaced" | "shift.note" | "shift.take_over" | "shift.view" | "sighting.judge" | "sighting.view" | "sightings.drop" | "sightings.unmatched" | "snapshot.save" | "snapshot.view" | "station.bundle" | "strip.view" | "thumbnail.view" | "time_lapse.close" | "time_lapse.open" | "unit.change" | "unit.create" | "unit.duty" | "unit.view" | "user.change" | "user.create" | "user.password" | "user.password_refused" | "user.reset" | "user.unlock" | "vendor.change" | "wall_view.change" | "wall_view.create" | "wall_view.delete" | "watch.approve" | "watch.end" | "watch.example" | "watch.expected" | "watch.list" | "watch.look_back" | "watch.mute" | "watch.mute_dismiss" | "watch.mute_propose" | "watch.picture" | "watch.propose" | "watch.refuse" | "watch.renew" | "watch.threshold";
+        AuditAction: "acceptance.view" | "alert.ack" | "alert.answer" | "alert.arrive" | "alert.close" | "alert.decline" | "alert.dispatch" | "alert.list" | "alert.photo" | "alert.photo_view" | "alert.raise" | "alert.recall" | "alert.reject" | "alert.snooze" | "alert.trail" | "alert.view" | "archive.repair" | "audit.export" | "audit.key" | "audit.seal" | "bookmark.add" | "bookmark.delete" | "camera.accept" | "camera.acceptance" | "camera.acceptance_propose" | "camera.account" | "camera.adopt" | "camera.configure" | "camera.edit" | "camera.move" | "camera.replace" | "camera.restore" | "camera.retire" | "camera.sign" | "cameras.expect" | "cameras.identify" | "cameras.onboarding.survey" | "candidate.list" | "case.close" | "case.open" | "contact.change" | "contact.withdraw" | "credential.set" | "events.open" | "fault.list" | "fault.picture" | "fault.reference" | "fault.photo" | "fault.report" | "fault.verdict" | "fault.week" | "finding.accept" | "footage.export" | "hold.add" | "hold.case_closed" | "hold.follow" | "hold.release" | "hold.review" | "inventory.apply" | "inventory.export" | "lanes.view" | "live.close" | "live.open" | "maintenance.begin" | "maintenance.end" | "notify.secret" | "notify.test" | "order.cost" | "order.create" | "order.move" | "order.photo" | "order.photo_view" | "order.still" | "patrol.ask" | "patrol.sign" | "patrol.supplement" | "pictures.drop" | "playback.close" | "playback.open" | "ptz.preset" | "ptz.take" | "register.view" | "report.export" | "report.view" | "retention.confirm" | "retention.ntp" | "retention.returned" | "retention.suspended" | "retention.time" | "review.draw" | "review.verdict" | "search.count" | "search.query.co_occurrence" | "search.query.motion_search" | "search.query.similar" | "search.run" | "second_factor.codes" | "second_factor.confirm" | "second_factor.enrol" | "second_factor.recovery" | "second_factor.refused" | "second_factor.remove" | "second_factor.reset" | "session.close" | "session.end" | "session.open" | "session.purpose" | "session.refused" | "session.replaced" | "shift.note" | "shift.take_over" | "shift.view" | "sighting.judge" | "sighting.view" | "sightings.drop" | "sightings.unmatched" | "snapshot.save" | "snapshot.view" | "station.bundle" | "strip.view" | "thumbnail.view" | "time_lapse.close" | "time_lapse.open" | "unit.change" | "unit.create" | "unit.duty" | "unit.view" | "user.change" | "user.create" | "user.password" | "user.password_refused" | "user.reset" | "user.unlock" | "vendor.change" | "wall_view.change" | "wall_view.create" | "wall_view.delete" | "watch.approve" | "watch.end" | "watch.example" | "watch.expected" | "watch.list" | "watch.look_back" | "watch.mute" | "watch.mute_dismiss" | "watch.mute_propose" | "watch.picture" | "watch.propose" | "watch.refuse" | "watch.renew" | "watch.threshold";
         /** AuditEntry */
         AuditEntry: {
             /**
@@ -4714,6 +4766,16 @@ export interface components {
             new: components["schemas"]["JsonValue"];
             old: components["schemas"]["JsonValue"];
         };
+        /** ChannelBody */
+        ChannelBody: {
+            channel: components["schemas"]["ChannelKind"];
+        };
+        /**
+         * ChannelKind
+         * @description How a message reaches a person, or another system (webhook).
+         * @enum {string}
+         */
+        ChannelKind: "wecom" | "sms" | "voice" | "email" | "webhook";
         /**
          * CheckName
          * @description The checks, in the order in which they are printed.
@@ -4916,6 +4978,31 @@ export interface components {
          * @enum {string}
          */
         ConflictPreference: "file" | "registry";
+        /** ContactBody */
+        ContactBody: {
+            /** Address */
+            address: string;
+            channel: components["schemas"]["ChannelKind"];
+        };
+        /** ContactView */
+        ContactView: {
+            /**
+             * Address
+             * @description Shortened: enough to recognise one's own
+             */
+            address: string;
+            channel: components["schemas"]["ChannelKind"];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Until
+             * @description Used until then, because it was changed or withdrawn; null: it stays
+             */
+            until: string | null;
+        };
         /** ContractorStep */
         ContractorStep: {
             /**
@@ -5395,7 +5482,7 @@ export interface components {
          * @description An error's code, written as its value and the names of its parameters.
          * @enum {string}
          */
-        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "replaced" | "password" | "second_factor" | "second_factor_code" | "second_factor_wrong" | "second_factor_expired" | "second_factor_missing" | "second_factor_exists" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "contact_address_invalid" | "contact_second_person" | "contact_unchanged" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "pdf_package_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_shared" | "credential_ambiguous" | "camera_name_required" | "field_not_edited" | "town_account_required" | "map_layer_not_found" | "map_layer_invalid" | "map_aerial_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "clip_exceeds_limit" | "mp4_holds_one_camera" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "bookmark_not_found" | "bookmark_of_other_account" | "too_many_bookmarks" | "cameras_required" | "stream_needs_watermark" | "wall_view_not_found" | "too_many_wall_views" | "too_many_favourites" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "vendor_not_listed" | "vendor_inactive" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "shift_taken_over" | "shift_note_empty" | "shift_not_taken" | "duty_desk_town_only" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_expiry_past" | "subject_outside_villages" | "subject_word_unseen" | "too_many_examples" | "example_not_found" | "threshold_needs_approver" | "muting_not_found" | "muting_decided" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_recall_too_late" | "alert_answer_unknown" | "alert_answer_refused" | "alert_photo_refused" | "alert_photos_full" | "fault_report_over" | "alert_camera_not_open" | "alert_decline_refused" | "alert_arrive_refused" | "alert_close_refused" | "alert_snooze_refused" | "alert_duplicate_invalid" | "client_id_reused" | "unit_not_found" | "unit_not_on_duty" | "unit_conflict" | "not_on_duty" | "camera_not_recorded";
+        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "replaced" | "password" | "second_factor" | "second_factor_code" | "second_factor_wrong" | "second_factor_expired" | "second_factor_missing" | "second_factor_exists" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "contact_address_invalid" | "contact_second_person" | "contact_unchanged" | "contact_missing" | "contact_test_too_soon" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "pdf_package_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_shared" | "credential_ambiguous" | "camera_name_required" | "field_not_edited" | "town_account_required" | "map_layer_not_found" | "map_layer_invalid" | "map_aerial_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "clip_exceeds_limit" | "mp4_holds_one_camera" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "bookmark_not_found" | "bookmark_of_other_account" | "too_many_bookmarks" | "cameras_required" | "stream_needs_watermark" | "wall_view_not_found" | "too_many_wall_views" | "too_many_favourites" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "vendor_not_listed" | "vendor_inactive" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "shift_taken_over" | "shift_note_empty" | "shift_not_taken" | "duty_desk_town_only" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_expiry_past" | "subject_outside_villages" | "subject_word_unseen" | "too_many_examples" | "example_not_found" | "threshold_needs_approver" | "muting_not_found" | "muting_decided" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_recall_too_late" | "alert_answer_unknown" | "alert_answer_refused" | "alert_photo_refused" | "alert_photos_full" | "fault_report_over" | "alert_camera_not_open" | "alert_decline_refused" | "alert_arrive_refused" | "alert_close_refused" | "alert_snooze_refused" | "alert_duplicate_invalid" | "client_id_reused" | "unit_not_found" | "unit_not_on_duty" | "unit_conflict" | "not_on_duty" | "camera_not_recorded";
         /**
          * ErrorParameters
          * @description What a sentence about an error names; `ErrorCode.parameters` lists those of each code.
@@ -7544,6 +7631,19 @@ export interface components {
             required_days: number;
             /** Village */
             village: string;
+        };
+        /** OwnContacts */
+        OwnContacts: {
+            /**
+             * Channels
+             * @description Those that the station has, with which persons are reached
+             */
+            channels: components["schemas"]["ChannelKind"][];
+            /**
+             * Contacts
+             * @description In use, oldest first
+             */
+            contacts: components["schemas"]["ContactView"][];
         };
         /** OwnCostBody */
         OwnCostBody: {
@@ -10349,6 +10449,8 @@ export type CaseView = components['schemas']['CaseView'];
 export type CellContent = components['schemas']['CellContent'];
 export type ChangesOf = components['schemas']['ChangesOf'];
 export type ChangeView = components['schemas']['ChangeView'];
+export type ChannelBody = components['schemas']['ChannelBody'];
+export type ChannelKind = components['schemas']['ChannelKind'];
 export type CheckName = components['schemas']['CheckName'];
 export type CheckRemedy = components['schemas']['CheckRemedy'];
 export type CheckState = components['schemas']['CheckState'];
@@ -10368,6 +10470,8 @@ export type CodeBody = components['schemas']['CodeBody'];
 export type CodeNeededView = components['schemas']['CodeNeededView'];
 export type ColourWord = components['schemas']['ColourWord'];
 export type ConflictPreference = components['schemas']['ConflictPreference'];
+export type ContactBody = components['schemas']['ContactBody'];
+export type ContactView = components['schemas']['ContactView'];
 export type ContractorStep = components['schemas']['ContractorStep'];
 export type ControlPoint = components['schemas']['ControlPoint'];
 export type CostBody = components['schemas']['CostBody'];
@@ -10517,6 +10621,7 @@ export type OrderState = components['schemas']['OrderState'];
 export type OrderStep = components['schemas']['OrderStep'];
 export type OrderView = components['schemas']['OrderView'];
 export type OutlookView = components['schemas']['OutlookView'];
+export type OwnContacts = components['schemas']['OwnContacts'];
 export type OwnCostBody = components['schemas']['OwnCostBody'];
 export type OwnOrder = components['schemas']['OwnOrder'];
 export type PasswordBody = components['schemas']['PasswordBody'];
@@ -12698,6 +12803,130 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ClipPreview"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    own_contacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnContacts"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_contact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContactBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnContacts"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    test_contacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    withdraw_contact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelBody"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnContacts"];
                 };
             };
             /** @description Refused or failed */
