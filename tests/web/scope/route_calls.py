@@ -74,6 +74,8 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         "POST /api/alerts/{alert}/confirm": [{"send": True, "unit": made["unit"]}, {"send": True}, {"send": False}],
         "POST /api/units": [{"name": "n", "villages": [village]}, {"name": "n"}],
         "POST /api/units/{unit}": [reason | {"name": "n", "villages": [MINE]}],
+        "POST /api/contacts": [],
+        "POST /api/contacts/withdraw": [],
         "POST /api/duty": [],
         "POST /api/duty/position": [{"latitude": 29.5, "longitude": 121.4}],
         "POST /api/alerts/{alert}/ack": [step],
