@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import pytest
@@ -26,7 +27,8 @@ from web.services import SERVICES
 PASSWORD = "a long password"
 Client: TypeAlias = TestClient[web.Request, web.Application]
 SignIn = Callable[..., Awaitable[Client]]
-HEADERS = {"X-Minwang": "1"}
+# What every request of the console carries. Not to be changed by what it is given to.
+HEADERS: Mapping[str, str] = MappingProxyType({"X-Minwang": "1"})
 
 
 async def state_purpose(client: Client, purpose: str = "值班巡查") -> None:

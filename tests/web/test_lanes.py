@@ -32,6 +32,8 @@ SHORT = {
     "lambda: inventory.header(None) + inventory.dump(found)",
     "inventory.parse",
     "_models",
+    "_qr",
+    "configuration.load_if_there",
 }
 
 

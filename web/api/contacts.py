@@ -19,7 +19,7 @@ from core.errors import ConflictError, TooManyError
 from core.notify import configuration, contacts, trial
 from core.notify.tables import Contact
 from core.notify.vocabulary import ChannelKind
-from web.framework.context import Context
+from web.framework.context import AnyContext, Context
 from web.framework.routing import Done, RouteTable
 
 routes = RouteTable()
@@ -51,14 +51,7 @@ class ChannelBody(BaseModel):
 @routes.add("GET", "/api/contacts", Permission.SIGNED_IN, reply=OwnContacts)
 async def own_contacts(c: Context) -> OwnContacts:
     """One's own contacts, and the channels that the station has."""
-    path, now = c.services.settings.notify.channels, c.services.clock.now()
-    described = await asyncio.to_thread(configuration.load_if_there, path)
-    async with c.services.database.reading() as session:
-        there = await contacts.of_account(session, c.identity.name, now)
-    return OwnContacts(
-        channels=[kind for kind in described.channels if kind in contacts.ADDRESSES],
-        contacts=[_view(contact) for contact in there],
-    )
+    return await _own(c)
 
 
 @routes.add("POST", "/api/contacts", Permission.SIGNED_IN, body=ContactBody, reply=OwnContacts)
@@ -68,7 +61,7 @@ async def change_contact(c: Context[None, ContactBody]) -> OwnContacts:
     require_fresh_code(c.services.settings.accounts.second_factor, c.identity, now)
     async with c.services.database.session() as session:
         await contacts.change(session, now, c.identity.name, c.identity.name, c.body.channel, c.body.address)
-    return await own_contacts(c)
+    return await _own(c)
 
 
 @routes.add("POST", "/api/contacts/withdraw", Permission.SIGNED_IN, body=ChannelBody, reply=OwnContacts)
@@ -78,7 +71,7 @@ async def withdraw_contact(c: Context[None, ChannelBody]) -> OwnContacts:
     require_fresh_code(c.services.settings.accounts.second_factor, c.identity, now)
     async with c.services.database.session() as session:
         await contacts.withdraw(session, now, c.identity.name, c.body.channel)
-    return await own_contacts(c)
+    return await _own(c)
 
 
 @routes.add("POST", "/api/contacts/test", Permission.SIGNED_IN, reply=Done)
@@ -98,3 +91,14 @@ async def test_contacts(c: Context) -> None:
 def _view(contact: Contact) -> ContactView:
     shown = contacts.masked(contact.channel, contact.address)
     return ContactView(channel=contact.channel, address=shown, since=contact.since, until=contact.until)
+
+
+async def _own(c: AnyContext) -> OwnContacts:
+    path, now = c.services.settings.notify.channels, c.services.clock.now()
+    described = await asyncio.to_thread(configuration.load_if_there, path)
+    async with c.services.database.reading() as session:
+        there = await contacts.of_account(session, c.identity.name, now)
+    return OwnContacts(
+        channels=[kind for kind in described.channels if kind in contacts.ADDRESSES],
+        contacts=[_view(contact) for contact in there],
+    )

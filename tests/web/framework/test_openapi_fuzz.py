@@ -38,7 +38,7 @@ def exercise(role: Role | None, base_url: str, cookies: dict[str, str], examples
     def run(case: schemathesis.Case[Any]) -> None:
         nonlocal count
         count += 1
-        answer = case.call(base_url=base_url, session=session, headers=HEADERS, allow_redirects=False, timeout=20)
+        answer = case.call(base_url=base_url, session=session, headers=dict(HEADERS), allow_redirects=False, timeout=20)
         if answer.status_code >= 500:
             found.append(f"{role}: {case.as_curl_command()[:400]} → {answer.status_code} {answer.text[:100]}")
 
