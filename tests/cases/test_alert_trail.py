@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from cameras.records import CameraProfile
 from cameras.tables import Camera, Village
 from cases.alerts import alerts, patrol, trail
 from cases.alerts.trail import Seen
@@ -27,7 +28,7 @@ async def place(database: Database, number: str, metres_north: float = 0.0, azim
         if await session.get(Village, "v") is None:
             session.add(Village(code="v", name="王家村", boundary=[], subnets=[], funding=[]))
             await session.flush()
-        profile = {"position": [HERE[0], HERE[1] + metres_north / DEGREE_M]}
+        profile: CameraProfile = {"position": (HERE[0], HERE[1] + metres_north / DEGREE_M)}
         camera = Camera(id=number, name=number, village="v", profile=profile)
         if azimuth is not None:
             camera.profile = {**profile, "azimuth": azimuth}

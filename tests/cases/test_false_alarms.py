@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 
 from cases.alerts import alerts
-from cases.tables import Alert, AlertAnswer, AlertOutcome, AlertState, WatchMuting, WatchSubject
+from cases.tables import Alert, AlertAnswer, AlertOutcome, AlertState, SubjectState, WatchMuting, WatchSubject
 from cases.watch import false_alarms, proposals
 from cases.watch.false_alarms import CameraRate
 from core.audit.audit_trail import AuditRow
@@ -59,12 +60,13 @@ async def test_the_rate_is_what_officers_said(database: Database, clock: ManualC
         {"state": AlertState.ANSWERED, "confirmed_by": "auto", "answer": AlertAnswer.CAUGHT},
         closed | {"outcome": AlertOutcome.TRUE_ALARM, "confirmed_by": "o", "answer": AlertAnswer.FALSE_ALARM},
     )
-    unjudged = (
+    unjudged: tuple[dict[str, Any], ...] = (
         {},
         {"state": AlertState.DISPATCHED, "confirmed_by": "auto"},
         closed | {"outcome": AlertOutcome.DUPLICATE},
     )
-    for fields in (*wrong, *right, *unjudged):
+    judged: list[dict[str, Any]] = [*wrong, *right, *unjudged]
+    for fields in judged:
         await add(database, clock, subject, **fields)
     await add(database, clock, subject, state=AlertState.REJECTED, sighting=0)  # a person raised it
     await add(database, clock, subject, "c2", village="w")
@@ -163,7 +165,7 @@ async def test_it_matches_nothing_from_that_instant(
         if how == "withdrawn":
             await proposals.end_subject(session, clock.now(), "zhang", subject, "抓获")
         elif how != "expired":
-            row.state = {"refused": "refused", "proposed": "proposed"}[how]
+            row.state = SubjectState(how)
     if how == "expired":
         clock.advance(1)
     await write_sighting(database, clock, days, camera="c3")

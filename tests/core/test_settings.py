@@ -8,6 +8,7 @@ import pytest
 
 from core import settings
 from core.errors import SettingsError
+from core.settings_section import Section
 
 
 def write(folder: Path, text: str) -> Path:
@@ -57,7 +58,7 @@ def test_every_key_is_documented() -> None:
     text = settings.example_file()
     for name in settings.Settings.model_fields:
         section = getattr(settings.Settings(), name)
-        if isinstance(section, settings.Section):
+        if isinstance(section, Section):
             for key, info in type(section).model_fields.items():
                 assert info.description, f"{name}.{key} has no description"
                 assert f"# {key} = " in text

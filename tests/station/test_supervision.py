@@ -149,7 +149,7 @@ def test_status_of_a_station(tmp_path: Path) -> None:
     before = minwang("status", cwd=tmp_path)
     assert before.returncode == 1 and "no station runs on" in before.stdout and "unknown" in before.stdout
     with serving(tmp_path) as process:
-        wait_until(lambda: minwang("status", cwd=tmp_path).returncode == 0, 60)
+        wait_until(lambda: minwang("status", cwd=tmp_path).returncode == 0, 180)
         facts = json.loads(minwang("status", "--json", cwd=tmp_path).stdout)
         assert facts["running"] and facts["ready"] and facts["holder"]["pid"] == process.pid
         assert [w["name"] for w in facts["workers"]] == ["controller", "recorder-0", "analyst"]

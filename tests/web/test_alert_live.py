@@ -48,7 +48,7 @@ async def sent_alert(database: Database, **changes: Any) -> int:
         there = await session.get_one(Camera, "wj-01")
         longitude, latitude = there.profile["position"]
         near = await session.get_one(Camera, "wj-02")
-        near.profile = {**near.profile, "position": [longitude, latitude + 300 / 111_195.0]}
+        near.profile = {**near.profile, "position": (longitude, latitude + 300 / 111_195.0)}
         await session.flush()
         return alert.id
 

@@ -14,7 +14,7 @@ from core.accounts.second_factor import codes, policy
 from core.accounts.second_factor.service import SecondFactors
 from core.accounts.sessions import Identity, SessionEnd
 from core.accounts.sign_in import CodeNeeded, OpenedSession, SignInService
-from core.accounts.tables import RecoveryCode, SecondFactor, SignIn
+from core.accounts.tables import PendingSignIn, RecoveryCode, SecondFactor, SignIn
 from core.audit.audit_trail import AuditRow
 from core.clock import ManualClock
 from core.database import Database
@@ -304,4 +304,4 @@ async def test_what_waits_for_a_code_is_deleted(desk: Desk) -> None:
         await desk.pending("approver")
         desk.clock.advance(sign_in.CODE_AWAITED_FOR.total_seconds())
     async with desk.database.reading() as session:
-        assert len(list(await session.scalars(select(sign_in.PendingSignIn)))) == 1
+        assert len(list(await session.scalars(select(PendingSignIn)))) == 1

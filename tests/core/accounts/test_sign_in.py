@@ -48,9 +48,11 @@ def _comparisons(accounts: Accounts) -> int:
     return accounts.passwords.looked_at
 
 
-async def refused(signing: SignInService, name: str, password: str = "guess", **where: str) -> MinwangError:
+async def refused(
+    signing: SignInService, name: str, password: str = "guess", *, source: str = "10.0.0.1", device: str = ""
+) -> MinwangError:
     with pytest.raises(MinwangError) as e:
-        await signing.open(name, password, **({"source": "10.0.0.1"} | where))
+        await signing.open(name, password, source, device)
     return e.value
 
 
@@ -190,7 +192,7 @@ async def test_guesses_at_the_present_password_leave_rows_and_wait_whatever_thei
             await signing.change_password(me, f"guess {n}", "quite another one", f"10.0.0.{n}", session.device)
         ended[type(e.value).__name__] += 1
     assert ended == {"ForbiddenError": attempts.ATTEMPTS_BEFORE_WAIT, "TooManyError": 3}
-    async with database.reading() as session:
-        rows = list(await session.scalars(select(AuditRow).where(AuditRow.action == "user.password_refused")))
+    async with database.reading() as reading:
+        rows = list(await reading.scalars(select(AuditRow).where(AuditRow.action == "user.password_refused")))
     assert len(rows) == attempts.ATTEMPTS_BEFORE_WAIT and rows[0].actor == "leader" and "guess" not in str(rows[0].data)
     assert opened(await signing.open("leader", RIGHT, "10.0.0.1")).token  # sign-in is not affected

@@ -15,8 +15,9 @@ SIZE = {"width": 1440, "height": 860}
 
 def sign_in_in_english(browser: Browser, town: str, name: str) -> Page:
     page = browser.new_context(viewport=SIZE, locale="en-GB").new_page()  # type: ignore[arg-type]
-    page.problems = []  # type: ignore[attr-defined]
-    page.on("pageerror", lambda e: page.problems.append(str(e)))  # type: ignore[attr-defined]
+    problems: list[str] = []
+    page.on("pageerror", lambda e: problems.append(str(e)))
+    page.problems = problems  # type: ignore[attr-defined]
     page.goto(f"{town}/login")
     page.get_by_role("button", name="English").click()
     page.get_by_label("Name", exact=True).fill(name)

@@ -77,7 +77,7 @@ ADMINISTRATOR = frozenset(
         """
         ffmpeg sqlite postgresql vda noto sans cjk sc minwang install models list inode apt-get chrony smartmontools
         smartctl smart root backup passphrase-file docs target auto off own proxy none zh en dir web wmts iana builtin
-        profile g x-forwarded-for x-forwarded forwarded proto host rfc sqlalchemy
+        accounts required mon sun profile g x-forwarded-for x-forwarded forwarded proto host rfc sqlalchemy
         """,
     )
 )
@@ -158,9 +158,15 @@ def test_english_words_are_found_among_what_is_the_same_in_both_languages() -> N
 
 def chinese_words(texts: list[str], data: str) -> list[str]:
     """Return texts with Chinese that the station did not tell, or that is a text of the Chinese console."""
-    names = {display for _, display, *_ in ACCOUNTS_OF_DEMO}
+    names = {display for _, display, *_ in ACCOUNTS_OF_DEMO} | {"中文"}  # the menu entry for the other language
     own = {t for t in ui_texts("zh-CN") if HAN.search(t) and len(t) > 1} - names
-    return sorted({t.strip()[:80] for t in texts if t.strip() in own or any(w not in data for w in HAN.findall(t))})
+    return sorted(
+        {
+            t.strip()[:80]
+            for t in texts
+            if t.strip() in own or any(w not in data and w not in names for w in HAN.findall(t))
+        }
+    )
 
 
 def ui_texts(language: str) -> Iterator[str]:

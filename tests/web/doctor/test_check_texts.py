@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.settings import Section, Settings
+from core.settings import Settings
+from core.settings_section import Section
 from tests.conftest import ROOT
 from web.doctor.check_remedies import CheckRemedy
 from web.doctor.check_values import CheckValue

@@ -9,7 +9,7 @@ import zh from "./messages";
  * texts counts as used. A group stands here only while a source names it.
  */
 const DYNAMIC_GROUPS = [
-  "admin.act", "admin.checkState", "admin.part", "admin.processRole", "admin.tab", "admin.view", "admin.volumeState", "attribute",
+  "account.channels", "admin.act", "admin.checkState", "admin.part", "admin.processRole", "admin.tab", "admin.view", "admin.volumeState", "attribute",
   "cameras.check", "cameras.detailWord", "cameras.field", "cameras.file", "cameras.group", "cameras.item", "cameras.kind", "cameras.masks", "cameras.missing", "cameras.moveWhy", "cameras.outcome", "cameras.owner", "cameras.legal", "cameras.places", "cameras.plan", "cameras.recording", "cameras.sort", "cameras.tab", "cameras.verdict", "cameras.wizard", "cameras.work",
  
   "alerts.callKinds", "alerts.outcomes", "alerts.steps", "cause", "checks.name", "checks.remedy", "checks.subject", "checks.system", "checks.value", "chip", "cls", "colour", "contractor.step", "direction", "errors", "family", "fault", "heading", "input", "login.ended", "map.layer", "mobile", "orders.state", "orders.step",
