@@ -47,7 +47,7 @@ def workers_of(process: subprocess.Popen[bytes], count: int) -> list[psutil.Proc
         found = [p for p in children if "worker" in p.cmdline()]
         return found if len(found) >= count else []
 
-    return wait_until(find)
+    return wait_until(find, 120)
 
 
 COMMANDS = {
