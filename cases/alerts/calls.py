@@ -60,7 +60,8 @@ async def plan(
     free = free[:MAX_UNITS]
     others = await duty.on_duty(session) - {name for u in free for name in u.on_duty}
     present = [name for name in everybody if name in others]
-    return list(_distinct(_order(free, present, everybody, await _leaders(session, alert.village))))
+    leaders = await enabled.of_village(session, Role.APPROVER, alert.village)
+    return list(_distinct(_order(free, present, everybody, leaders)))
 
 
 def _order(
@@ -121,6 +122,11 @@ async def of_alerts(session: AsyncSession, numbers: Collection[int]) -> dict[int
     return found
 
 
+async def of_alert(session: AsyncSession, number: int) -> list[AlertCall]:
+    """Return the newest round of calls of an alert, in their order."""
+    return (await of_alerts(session, {number})).get(number, [])
+
+
 def seconds_until_called(alert: Alert, calls: Sequence[AlertCall], account: str, now: datetime) -> float | None:
     """Return in how many seconds an officer is called; 0: he is, None: he is not, or somebody has taken the alert."""
     if alert.state is not AlertState.DISPATCHED:
@@ -133,10 +139,4 @@ def seconds_until_called(alert: Alert, calls: Sequence[AlertCall], account: str,
 
 async def officers_of(session: AsyncSession, village: str, without: Collection[str] = ()) -> list[str]:
     """Return the enabled patrol officers whose scope includes a village."""
-    officers = await enabled.with_role(session, Role.PATROL_OFFICER)
-    return [u.name for u in officers if (u.villages is None or village in u.villages) and u.name not in without]
-
-
-async def _leaders(session: AsyncSession, village: str) -> list[str]:
-    leaders = await enabled.with_role(session, Role.APPROVER)
-    return [u.name for u in leaders if u.villages is None or village in u.villages]
+    return [n for n in await enabled.of_village(session, Role.PATROL_OFFICER, village) if n not in without]

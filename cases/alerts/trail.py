@@ -15,6 +15,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.registry import lookup
 from cameras.tables import Camera
 from cases.alerts import alerts, notices, steps
 from cases.tables import Alert, AlertState, AlertTrail
@@ -81,15 +82,11 @@ def last_place(alert: Alert, trail: Sequence[AlertTrail]) -> tuple[str, int]:
 
 async def _reachable(session: AsyncSession, camera: str, at_us: int, seen: Seen) -> bool:
     """Return whether somebody could be on the next camera by then; unknown positions exclude nothing."""
-    places = {c.id: c.profile.get("position") for c in await _cameras(session, {camera, seen.camera})}
-    a, b = places.get(camera), places.get(seen.camera)
+    found = await lookup.cameras_by_id(session, {camera, seen.camera})
+    a, b = (found[c].profile.get("position") if c in found else None for c in (camera, seen.camera))
     if not a or not b:
         return True
     return great_circle_m(a, b) - 2 * RANGE_M <= MAX_SPEED_IN_VEHICLE * (seen.at_us - at_us) / 1e6
-
-
-async def _cameras(session: AsyncSession, numbers: Collection[str]) -> Sequence[Camera]:
-    return (await session.scalars(select(Camera).where(Camera.id.in_(numbers)))).all()
 
 
 async def append(session: AsyncSession, now: datetime, alert: Alert, seen: Seen, actor: str = "system") -> AlertTrail:

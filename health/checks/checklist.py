@@ -24,6 +24,7 @@ from health.checks.presence import CameraPresence, Presence
 from health.checks.stream import CLOCK_SECONDS
 from health.faults.state_machine import OPEN_STATES
 from health.tables import Fault, Inspection, PatrolRound
+from nvr.recorder import stream_status
 from nvr.recorder.stream_status import UNKNOWN, state_of
 from nvr.recording_state import RecordingState
 from nvr.tables import GapCause, StreamStatus
@@ -69,7 +70,7 @@ class ChecklistItem:
 
 async def checklists(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> dict[str, list[ChecklistItem]]:
     """Return the checklist of each camera, by camera id."""
-    statuses = {s.stream: s for s in await session.scalars(select(StreamStatus))}
+    statuses = await stream_status.by_stream(session)
     states = await presence.present_states(session, cameras, now)
     kinds: dict[str, set[str]] = {}
     for finding in await findings.list_open(session):

@@ -26,7 +26,7 @@ from health.vocabulary import FaultFamily
 from nvr.recorder import stream_status
 from nvr.recorder.stream_status import StreamReport
 from nvr.recording_state import RecordingState
-from nvr.tables import GapCause, StreamStatus
+from nvr.tables import GapCause
 
 OFFLINE_CAUSES = frozenset({"unreachable", "auth_refused", "no_packets", "protocol_error"})  # the camera sent nothing
 SENDING_CAUSES = frozenset({"packet_loss", "no_keyframe"})  # the camera sent packets that could not be recorded
@@ -56,7 +56,7 @@ class CameraPresence:
         return self.presence is Presence.ONLINE
 
 
-def by_recorder(status: StreamStatus | StreamReport | None, now: datetime) -> CameraPresence:
+def by_recorder(status: StreamReport | None, now: datetime) -> CameraPresence:
     """Return what the recorder's last report on the main stream says; UNKNOWN without a recent report."""
     state = stream_status.state_of(status, now)
     if status is None or state == stream_status.UNKNOWN:
@@ -80,9 +80,10 @@ async def present_states(
     """
     statuses = await stream_status.reports(session) if reports is None else reports
     faults = await _outages(session)
-    unrecorded = [c.id for c in cameras if not _is_to_be_recorded(c, statuses)]
+    reported = {c.id: by_recorder(statuses.get(_main(c)), now) for c in cameras if _is_to_be_recorded(c, statuses)}
+    unrecorded = [c.id for c in cameras if c.id not in reported]
     inspected = await inspected_with_picture(session, unrecorded, now - INSPECTION_VALID)
-    return {c.id: _presence(c, statuses, faults, inspected, now) for c in cameras}
+    return {c.id: _presence(c, reported.get(c.id), faults, inspected) for c in cameras}
 
 
 def count(states: Mapping[str, CameraPresence], presence: Presence) -> int:
@@ -104,9 +105,13 @@ def judged_a_picture(unknown: Sequence[str]) -> bool:
     return not set(unknown) >= set(PICTURE_FAMILIES)
 
 
+def _main(camera: Camera | CameraOutline) -> str:
+    return f"{camera.id}/{StreamKind.MAIN}"
+
+
 def _is_to_be_recorded(camera: Camera | CameraOutline, statuses: Mapping[str, StreamReport]) -> bool:
     """Return whether the recorder must know the camera: its main stream is recorded, and not paused by its schedule."""
-    status = statuses.get(f"{camera.id}/{StreamKind.MAIN}")
+    status = statuses.get(_main(camera))
     paused = status is not None and status.cause == GapCause.SCHEDULE
     return not paused and any(s.kind is StreamKind.MAIN and s.record for s in camera.streams)
 
@@ -122,13 +127,11 @@ async def _outages(session: AsyncSession) -> dict[str, list[Fault]]:
 
 def _presence(
     camera: Camera | CameraOutline,
-    statuses: Mapping[str, StreamReport],
+    told: CameraPresence | None,
     faults: Mapping[str, Sequence[Fault]],
     inspected: set[str],
-    now: datetime,
 ) -> CameraPresence:
-    status = statuses.get(f"{camera.id}/{StreamKind.MAIN}")
-    told = by_recorder(status, now) if _is_to_be_recorded(camera, statuses) else None
+    """`told`: what the recorder says; None: it need not know the camera."""
     if told is not None and told.is_online:
         return told
     own, parents = faults.get(camera.id, ()), [f for f in faults.get("", ()) if topology.is_below(camera, f)]

@@ -7,7 +7,7 @@ that each is sent once, whatever happens to the process in between.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -17,10 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.registry import lookup
 from core.accounts import enabled
 from core.accounts.permissions import Role
+from core.accounts.scope import covers
 from core.accounts.tables import User
 from core.clock import Clock, to_microseconds
 from core.database import Database
 from core.notify import outbox, trial
+from core.notify.anomalies import PERSONS_CHANNELS
 from core.notify.outbox import Message, QuietHours
 from core.notify.texts import Content
 from core.notify.vocabulary import ChannelKind, MessageKind
@@ -31,7 +33,6 @@ from health.tables import WorkOrder
 from nvr.tables import VolumeState
 
 CHANNELS = (ChannelKind.WECOM, ChannelKind.EMAIL, ChannelKind.SMS)  # the first that a person has
-TESTED = (ChannelKind.WECOM, ChannelKind.SMS, ChannelKind.EMAIL)  # a call every week would annoy
 ORDER_SEVERITY, RETENTION_SEVERITY, DISK_SEVERITY, SLOW_DISK_SEVERITY = 3, 2, 1, 2
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DISK_DAYS_LEFT = 1.0  # a disk that is full before then is told; the retention deletes what is expired only
@@ -49,18 +50,21 @@ class StateMessages:
         now = self._clock.now()
         async with self._database.session() as session:
             administrators = await enabled.with_role(session, Role.ADMINISTRATOR)
-            queued = await self._late_orders(session, now, administrators)
-            queued += await self._short_retention(session, now, administrators)
+            names = {v.code: v.name for v in await lookup.villages(session)}
+            queued = await self._late_orders(session, now, administrators, names)
+            queued += await self._short_retention(session, now, administrators, names)
             queued += await self._disks(session, now, administrators)
             return queued + await self._weekly_test(session, now)
 
-    async def _late_orders(self, session: AsyncSession, now: datetime, administrators: Sequence[User]) -> int:
+    async def _late_orders(
+        self, session: AsyncSession, now: datetime, administrators: Sequence[User], names: Mapping[str, str]
+    ) -> int:
         contractors = await enabled.with_role(session, Role.CONTRACTOR)
-        names = {v.code: v.name for v in await lookup.villages(session)}
         queued = 0
         late = select(WorkOrder).where(WorkOrder.state.in_(RUNNING), WorkOrder.repair_by < now)
         for order in await session.scalars(late.order_by(WorkOrder.id)):
-            mine = [u for u in contractors if u.vendor == order.vendor and _sees(u, order.village)]
+            where = None if order.village is None else [order.village]
+            mine = [u for u in contractors if u.vendor == order.vendor and covers(u.villages, where)]
             # Of a reopened order the new lateness is a new fact.
             fact = f"order:{order.id}/late/{order.reopened}"
             content = Content(
@@ -70,9 +74,10 @@ class StateMessages:
             queued += await self._tell(session, now, message, [*mine, *administrators])
         return queued
 
-    async def _short_retention(self, session: AsyncSession, now: datetime, administrators: Sequence[User]) -> int:
-        names, week = {v.code: v.name for v in await lookup.villages(session)}, self._week(now)
-        queued = 0
+    async def _short_retention(
+        self, session: AsyncSession, now: datetime, administrators: Sequence[User], names: Mapping[str, str]
+    ) -> int:
+        queued, week = 0, f"{now.astimezone(self._quiet.zone):%G-W%V}"
         for f in await storage_forecast.forecast(session, self._retention, to_microseconds(now)):
             if f.short:
                 content = Content(number=f.village, village=names.get(f.village, ""), at=now, page="/admin/station")
@@ -100,7 +105,10 @@ class StateMessages:
         return queued
 
     async def _weekly_test(self, session: AsyncSession, now: datetime) -> int:
-        """Send each patrol officer a test over each of his channels, once a week, from its hour to midnight."""
+        """Send each patrol officer a test over each of his channels, once a week, from its hour to midnight.
+
+        Not as a call: every week that would annoy.
+        """
         if not self._test_at:
             return 0
         weekday, hour = self._test_at.split()
@@ -110,16 +118,9 @@ class StateMessages:
         number = f"T{local:%G%V}"
         officers = [u.name for u in await enabled.with_role(session, Role.PATROL_OFFICER)]
         message = trial.message(number, f"weekly-test/{number}", now)
-        return sum([await outbox.send_to_accounts(session, now, message, officers, kind) for kind in TESTED])
+        return sum([await outbox.send_to_accounts(session, now, message, officers, kind) for kind in PERSONS_CHANNELS])
 
     async def _tell(self, session: AsyncSession, now: datetime, message: Message, persons: Iterable[User]) -> int:
         due_at = self._quiet.due(now, message.severity)
         names = list({u.name: None for u in persons})
         return await outbox.send_to_first(session, now, message, names, CHANNELS, due_at)
-
-    def _week(self, now: datetime) -> str:
-        return f"{now.astimezone(self._quiet.zone):%G-W%V}"
-
-
-def _sees(user: User, village: str | None) -> bool:
-    return user.villages is None or (village is not None and village in user.villages)

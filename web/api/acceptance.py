@@ -22,13 +22,13 @@ from core.errors import ConflictError
 from health.checks import checklist
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
+from web.http.request_bodies import MAX_PHOTO_BYTES
 from web.policy import view_reason, visible_camera
 from web.views.onboarding import CandidateView, candidate_view
 from web.work import picture_files
 
 routes = RouteTable()
 
-MAX_PHOTO_BYTES = 8_000_000
 MAX_SIGN_PIXELS, FIELD_OF_VIEW_PIXELS = 1600, 1280
 PICTURE_MAX_AGE_S = 20
 

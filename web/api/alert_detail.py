@@ -37,7 +37,7 @@ async def alert_detail(c: Context) -> AlertDetail:
         done, entries = await steps.of_alert(session, alert.id), await trail.of_alert(session, alert.id)
         names = await lookup.camera_names(session, {alert.camera, *(t.camera for t in entries)})
         camera, at_us = trail.last_place(alert, entries)
-        called = (await calls.of_alerts(session, {alert.id})).get(alert.id, [])
+        called = await calls.of_alert(session, alert.id)
         named = await units.names(session, {n for call in called if (n := call.unit) is not None})
         following = await _next(c, session, alert, entries, camera, from_microseconds(at_us))
     await c.audit_view(

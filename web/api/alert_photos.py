@@ -13,13 +13,11 @@ from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
 from web.framework.context import Context
 from web.framework.routing import ReplyKind, RouteTable
+from web.http.request_bodies import MAX_PHOTO_BYTES, MAX_PHOTO_PIXELS
 from web.policy import alert_states, view_reason
 from web.work import picture_files
 
 routes = RouteTable()
-
-MAX_PHOTO_BYTES = 8_000_000
-MAX_PHOTO_PIXELS = 1600
 
 
 class AlertPhotoView(BaseModel):

@@ -112,7 +112,7 @@ async def _apply(c: Context[None, StepBody], apply: Apply) -> StepReply:
         applied = await apply(session, now, alert, report)
         names = await lookup.camera_names(session, {alert.camera})
         subject = await session.get_one(WatchSubject, alert.subject)
-        called = (await calls.of_alerts(session, {alert.id})).get(alert.id, [])
+        called = await calls.of_alert(session, alert.id)
         called_in = calls.seconds_until_called(alert, called, c.identity.name, now)
         view = alert_view(alert, subject, names.get(alert.camera, alert.camera), now, called_in)
     offset = phone_time.offset_s(report, now)

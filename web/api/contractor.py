@@ -26,13 +26,12 @@ from health.tables import WorkOrder
 from health.vocabulary import OrderState
 from web.framework.context import AnyContext, Context
 from web.framework.routing import Done, ReplyKind, RouteTable
+from web.http.request_bodies import MAX_PHOTO_BYTES, MAX_PHOTO_PIXELS
 from web.views.orders import OwnOrder, Yuan, own_order_view
 from web.work import picture_files
 
 routes = RouteTable()
 
-MAX_PHOTO_BYTES = 8_000_000
-MAX_PHOTO_PIXELS = 1600
 MAX_PHOTOS = 20  # per order
 
 

@@ -21,14 +21,13 @@ from search.vocabulary import ClassWord, ColourWord
 from web.api.fault_reports import store_picture
 from web.framework.context import Context
 from web.framework.routing import ReplyKind, RouteTable
+from web.http.request_bodies import MAX_PHOTO_BYTES, MAX_PHOTO_PIXELS
 from web.policy import visible_camera
 from web.views.cases import class_word, colour_word
 from web.work import picture_files
 
 routes = RouteTable()
 
-MAX_PHOTO_BYTES = 8_000_000
-MAX_PHOTO_PIXELS = 1600
 # What an officer at the pole can see is wrong.
 SEEN_AT_THE_POLE = (FaultFamily.MOVED, FaultFamily.COVERED, FaultFamily.BLURRED, FaultFamily.UNREACHABLE)
 

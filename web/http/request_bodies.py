@@ -30,6 +30,7 @@ from web.http import connection_limits
 MAX_JSON_BYTES, MAX_ANONYMOUS_JSON_BYTES = 1_000_000, 16_384  # bytes; signed in, anonymous
 BUDGET_BYTES, BUDGET_BYTES_PER_PERSON = 64_000_000, 8_000_000
 MAX_UPLOADS_PER_PERSON, MAX_UPLOADS, PARALLEL_REENCODES = 2, 32, 1
+MAX_PHOTO_BYTES, MAX_PHOTO_PIXELS = 8_000_000, 1600  # of a photo: bytes as sent, longest side as kept
 CHUNK_BYTES = 65_536
 
 
