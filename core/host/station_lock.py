@@ -155,15 +155,18 @@ def _open(path: Path) -> int:
 def _take(descriptor: int) -> bool:
     """Take the lock; waits for the workers of a holder that has ended."""
     started, told = time.monotonic(), False
-    while not file_locks.try_lock(descriptor):
+    while True:
+        # Read before the attempt: a process that stood still beyond the limit tries once more before it gives up.
+        is_last = time.monotonic() - started > MAX_WORKER_WAIT_S
+        if file_locks.try_lock(descriptor):
+            return True
         current = _read(descriptor)
-        if not current.is_gone or time.monotonic() - started > MAX_WORKER_WAIT_S:
+        if is_last or not current.is_gone:
             return False
         if not told:
             told = True
             sys.stderr.write(f"minwang: {current} has ended; waiting for its workers to end\n")
         time.sleep(0.2)
-    return True
 
 
 def _read(descriptor: int) -> LockHolder:

@@ -105,7 +105,11 @@ async def _run(
 
 
 def _prepare_folder(folder: Path, planned: DemoTown) -> None:
-    """Remove what the last demo left, except drawn streets and the lock; write the map and the inventory."""
+    """Remove what the last demo left, except drawn streets and the lock; write the map and the inventory.
+
+    The folder may be older than the rule that strangers cannot read it.
+    """
+    folder.chmod(0o750)
     for entry in folder.iterdir():
         if entry.name == STREETS:
             continue  # what earlier demos have drawn

@@ -273,7 +273,7 @@ def test_a_demo_whose_console_cannot_start_ends_with_its_sentence(monkeypatch: p
 def test_a_second_demo_is_one_sentence_and_harms_not_the_first() -> None:
     """The cameras' addresses are fixed: another process holds one of them."""
     kept = ROOT / ".demo" / "kept"
-    kept.parent.mkdir(exist_ok=True)
+    kept.parent.mkdir(exist_ok=True, mode=0o750)
     kept.touch()
     with socket.socket() as free, socket.socket() as s:
         free.bind(("127.0.0.1", 0))

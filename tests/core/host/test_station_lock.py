@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ import psutil
 import pytest
 
 from core.errors import StationBusyError, StorageError
-from core.host import station_lock, system_user
+from core.host import file_locks, station_lock, system_user
 from core.host.child_environment import child_environment
 from tests.conftest import ROOT
 
@@ -93,6 +94,19 @@ def test_a_killed_station_s_workers_are_waited_for(tmp_path: Path, capsys: pytes
             assert time.monotonic() - started > 0.5
             assert not is_running(worker)
     assert "waiting for its workers to end" in capsys.readouterr().err
+
+
+def test_a_process_that_stood_still_tries_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit passed while it did not run, and the workers ended in that time."""
+    tries = iter([False, True])
+    monkeypatch.setattr(file_locks, "try_lock", lambda _: next(tries))
+    monkeypatch.setattr(time, "sleep", lambda _: monkeypatch.setattr(station_lock, "MAX_WORKER_WAIT_S", -1.0))
+    monkeypatch.setattr(station_lock, "_read", lambda _: gone)
+    gone = station_lock.LockHolder("serve", 2**22 + 1, "somebody", socket.gethostname(), "an hour ago")
+    assert gone.is_gone
+    with station_lock.hold(tmp_path, "serve"):
+        pass
+    assert next(tries, None) is None
 
 
 def test_workers_that_stay_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

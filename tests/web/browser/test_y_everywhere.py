@@ -77,7 +77,7 @@ ADMINISTRATOR = frozenset(
         """
         ffmpeg sqlite postgresql vda noto sans cjk sc minwang install models list inode apt-get chrony smartmontools
         smartctl smart root backup passphrase-file docs target auto off own proxy none zh en dir web wmts iana builtin
-        accounts required mon sun profile g x-forwarded-for x-forwarded forwarded proto host rfc sqlalchemy
+        chmod accounts required mon sun profile g x-forwarded-for x-forwarded forwarded proto host rfc sqlalchemy
         """,
     )
 )
