@@ -42,7 +42,7 @@ async def dispatched(session: AsyncSession, now: datetime, alert: Alert, unit: i
     """
     message = await _message(session, alert, "dispatched", MessageKind.ALERT)
     sent = await _call_all(session, now, alert, message, await calls.plan(session, now, alert, unit))
-    return sent + await outbox.send_to_accounts(session, now, message, [outbox.SYSTEMS], ChannelKind.WEBHOOK)
+    return sent + await outbox.send_to_systems(session, now, message)
 
 
 async def declined(session: AsyncSession, now: datetime, alert: Alert) -> int:

@@ -4,6 +4,7 @@ channels:
   sms:   {type: http, url: …, body: {phone: "{address}", text: "{text}"}, per_minute: 60}
   wecom: {type: wecom, corp_id: …, agent_id: 1000002, secret: wecom}
   email: {type: smtp, host: mail.example.org, port: 465, user: …, secret: mail, sender: …}
+  mqtt:  {type: mqtt, host: broker.example.org, user: …, secret: mqtt, topic: "minwang/{kind}"}
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ from core.errors import SettingsError
 from core.notify.channels.base import Channel
 from core.notify.channels.gateway import GatewayTemplate, HttpGateway
 from core.notify.channels.mail import Mail, MailTemplate
+from core.notify.channels.mqtt import Mqtt, MqttTemplate
 from core.notify.channels.webhook import Webhook, WebhookTemplate
 from core.notify.channels.wecom import WeCom, WeComTemplate
 from core.notify.vocabulary import ChannelKind
 
-Template = Annotated[GatewayTemplate | WeComTemplate | MailTemplate | WebhookTemplate, Field(discriminator="type")]
+Template = Annotated[
+    GatewayTemplate | WeComTemplate | MailTemplate | WebhookTemplate | MqttTemplate, Field(discriminator="type")
+]
 
 
 class ChannelLimits(BaseModel):
@@ -107,3 +111,5 @@ def _open(template: Template, secrets: Mapping[str, str], http: aiohttp.ClientSe
             return Webhook(template, secrets[template.secret], http, clock)
         case MailTemplate():
             return Mail(template, secrets.get(template.secret, ""), clock)
+        case MqttTemplate():
+            return Mqtt(template, secrets.get(template.secret, ""))

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.2
 FAILED_AT_ONCE = 200  # the next look takes the others
+ALERTS = (MessageKind.ALERT, MessageKind.ALERT_RECALLED)  # before all others: of a mass fault there may be hundreds
 NOT_SET_UP = "the station has no such channel"
 CONTACT_ENDED = "the address is no longer used"
 ACCOUNT_DISABLED = "the account is disabled"
@@ -143,7 +144,7 @@ class Dispatcher:
             row: Delivery | None = await session.scalar(
                 select(Delivery)
                 .where(outbox.is_due(now), Delivery.channel == kind)
-                .order_by(Delivery.severity, Delivery.due_at, Delivery.id)
+                .order_by(Delivery.kind.not_in(ALERTS), Delivery.severity, Delivery.due_at, Delivery.id)
                 .limit(1)
                 .with_for_update(skip_locked=True)
             )
@@ -157,7 +158,7 @@ class Dispatcher:
                 log.error("message %d over %s: %s; it is given up", row.id, kind, row.error)
                 return True
             row.state, row.attempts = DeliveryState.SENDING, row.attempts + 1
-            outgoing = Outgoing(row.key, to.address, self._head.station, text, row.severity)
+            outgoing = Outgoing(row.key, to.address, self._head.station, text, row.severity, row.kind)
             return Claimed(row.id, row.attempts, row.created_at, row.severity, outgoing)
 
     def _render(self, row: Delivery) -> str | None:

@@ -16,14 +16,14 @@ from core.database import Database, changed_rows
 from core.database_kind import DatabaseKind
 from core.notify.tables import Contact, Delivery
 from core.notify.texts import Content
-from core.notify.vocabulary import ChannelKind, DeliveryState, MessageKind
+from core.notify.vocabulary import SYSTEM_CHANNELS, ChannelKind, DeliveryState, MessageKind
 
 GIVE_UP_AFTER = timedelta(hours=24)  # a message that no attempt brought away by then has failed
 KEPT_FOR = timedelta(days=365)  # rows that are over are deleted then; the audit trail and the alerts stay
 MAX_CLOCK_STEP = timedelta(minutes=1)  # a row from further ahead was written before the clock was set back
 WAITING = (DeliveryState.QUEUED, DeliveryState.SENDING)  # every other state is an end
 URGENT = 1  # severity whose retries never wait long, and that no quiet hour delays
-SYSTEMS = "*"  # receives on behalf of other systems (webhook); no account can have this name
+SYSTEMS = "*"  # receives on behalf of other systems (webhook, MQTT); no account can have this name
 FIRST_RETRY, LONGEST_RETRY, LONGEST_URGENT_RETRY = timedelta(seconds=2), timedelta(minutes=10), timedelta(seconds=30)
 
 
@@ -124,6 +124,11 @@ async def send_to_accounts(
     """Add a message to every address of some persons on a channel; returns how many were added."""
     there = await contacts_of(session, accounts, channel, now)
     return sum([await put(session, now, message, contact, due_at) for contact in there])
+
+
+async def send_to_systems(session: AsyncSession, now: datetime, message: Message) -> int:
+    """Add a message to the other systems that the station tells (webhook, MQTT); returns how many were added."""
+    return sum([await send_to_accounts(session, now, message, [SYSTEMS], kind) for kind in SYSTEM_CHANNELS])
 
 
 async def send_to_first(

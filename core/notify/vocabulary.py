@@ -6,13 +6,17 @@ from enum import StrEnum
 
 
 class ChannelKind(StrEnum):
-    """How a message reaches a person, or another system (webhook)."""
+    """How a message reaches a person, or another system (webhook, MQTT)."""
 
     WECOM = "wecom"  # application message of WeCom to one person
     SMS = "sms"
     VOICE = "voice"
     EMAIL = "email"
     WEBHOOK = "webhook"
+    MQTT = "mqtt"  # a broker, for a siren or a loudspeaker
+
+
+SYSTEM_CHANNELS = (ChannelKind.WEBHOOK, ChannelKind.MQTT)  # have one receiver, whose address the channel knows
 
 
 class DeliveryState(StrEnum):

@@ -21,6 +21,7 @@ NEEDED = {
     "chromium": ["chromium", "fonts-noto-cjk"],
     "pdftotext": ["poppler-utils"],
     "nginx": ["nginx-light"],
+    "mosquitto": ["mosquitto"],
     "certutil": ["libnss3-tools"],
 }
 FRESH = {"debootstrap": "debootstrap", "slirp4netns": "slirp4netns", "ip": "iproute2"}  # what `minwang fresh` needs

@@ -11,14 +11,14 @@ import click
 from core.database import Database
 from core.errors import UsageError
 from core.host import system_user
-from core.notify.vocabulary import ChannelKind
+from core.notify.vocabulary import SYSTEM_CHANNELS, ChannelKind
 from core.settings import Settings
 from station.cli.base import as_json, cli, new_password, print_result, with_database
 
 if TYPE_CHECKING:
     from core.notify.figures import ChannelFigures
 
-CHANNELS = click.Choice([c.value for c in ChannelKind if c is not ChannelKind.WEBHOOK])
+CHANNELS = click.Choice([c.value for c in ChannelKind if c not in SYSTEM_CHANNELS])
 
 
 @cli.group()

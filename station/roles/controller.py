@@ -49,6 +49,7 @@ from search.store.upkeep import Upkeep, sighting_store_of
 from station import database as station_database
 from station.backup.schedule import NightlyBackup
 from station.roles import announcements, notifications
+from station.roles.fault_messages import FaultMessages
 from station.roles.needed_sightings import NeededSightings
 from station.roles.picture_retention import PictureRetention
 from station.roles.state_messages import StateMessages
@@ -65,6 +66,8 @@ from web.work.onboarding_jobs import OnboardingWork
 log = logging.getLogger(__name__)
 
 STATE_INTERVAL_S = 5  # as often as recorders report; more often would show nothing new
+
+FAULT_MESSAGES_S = 10
 
 
 async def run(settings: Settings, ready: Callable[[], None]) -> None:
@@ -152,6 +155,9 @@ def _add_station_jobs(
         StateMessages(database, clock, settings).run_once, "interval", minutes=15, id="state messages",
         next_run_time=clock.now() + timedelta(minutes=8),
     )  # fmt: skip
+    scheduler.add_job(
+        FaultMessages(database, clock).run_once, "interval", seconds=FAULT_MESSAGES_S, id="fault messages"
+    )
     daily(scheduler, clock, "old messages", partial(outbox.purge, database, clock), minutes=25)
 
     async def forget_sessions() -> None:

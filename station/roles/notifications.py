@@ -14,7 +14,7 @@ from core.notify import channel_secrets, configuration, contacts, texts
 from core.notify.configuration import ChannelsFile
 from core.notify.dispatcher import Dispatcher
 from core.notify.texts import Language, Letterhead
-from core.notify.vocabulary import ChannelKind
+from core.notify.vocabulary import SYSTEM_CHANNELS
 from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
 
@@ -42,7 +42,8 @@ async def run(settings: Settings, database: Database, clock: Clock) -> None:
     said = await asyncio.to_thread(texts.load, settings.notify.texts or texts.SHIPPED)
     async with database.session() as session:
         known = await channel_secrets.read(session, await vault(settings, database))
-        await contacts.set_system(session, clock.now(), ChannelKind.WEBHOOK, used=ChannelKind.WEBHOOK in file.channels)
+        for kind in SYSTEM_CHANNELS:
+            await contacts.set_system(session, clock.now(), kind, used=kind in file.channels)
     async with aiohttp.ClientSession() as http:
         channels = configuration.open_channels(file, known, http, clock)
         await Dispatcher(database, clock, channels, said, letterhead(settings), file.limits).run()

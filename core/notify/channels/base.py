@@ -17,6 +17,7 @@ class Outgoing:
     title: str
     text: str
     severity: int
+    kind: str = ""  # of core.notify.vocabulary.MessageKind
 
 
 @dataclass(frozen=True, slots=True)

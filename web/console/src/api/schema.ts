@@ -4772,10 +4772,10 @@ export interface components {
         };
         /**
          * ChannelKind
-         * @description How a message reaches a person, or another system (webhook).
+         * @description How a message reaches a person, or another system (webhook, MQTT).
          * @enum {string}
          */
-        ChannelKind: "wecom" | "sms" | "voice" | "email" | "webhook";
+        ChannelKind: "wecom" | "sms" | "voice" | "email" | "webhook" | "mqtt";
         /**
          * CheckName
          * @description The checks, in the order in which they are printed.
