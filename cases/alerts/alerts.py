@@ -70,10 +70,12 @@ async def recent(
     states: Sequence[AlertState] | None = None,
     before: int | None = None,
     limit: int = 50,
+    *,
+    case: int | None = None,
 ) -> list[tuple[Alert, WatchSubject]]:
     """Return alerts with their subjects, newest first, within a scope.
 
-    `before`: the last id of the previous page.
+    `before`: the last id of the previous page. `case`: only those of a case's subjects.
     """
     query = (
         select(Alert, WatchSubject)
@@ -86,6 +88,8 @@ async def recent(
         query = query.where(_in_states(states))
     if before is not None:
         query = query.where(Alert.id < before)
+    if case is not None:
+        query = query.where(WatchSubject.case == case)
     return [(a, s) for a, s in await session.execute(query)]
 
 

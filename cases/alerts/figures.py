@@ -1,13 +1,13 @@
 """Figures of alerts of a period: how fast they reach people, and how often they are right.
 
 All times count from the picture: to the first message that a channel took or delivered, to the acknowledgement, to the
-arrival. What nobody has judged is unknown and counts neither as true nor as false.
+arrival. What was right says `cases.alerts.true_alarms`; what nobody has judged counts neither as true nor as false.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.alerts import notices
 from cases.alerts.alerts import in_scope
-from cases.tables import Alert, AlertAnswer, AlertOutcome, AlertState, WatchSubject
+from cases.alerts.true_alarms import is_true_alarm
+from cases.tables import Alert, WatchSubject
 from core.accounts.scope import Villages
 from core.clock import from_microseconds
 from core.notify.outbox import SYSTEMS
@@ -61,30 +62,22 @@ class AlertFigures:
     by_hour: list[Judged]
 
 
-def is_true_alarm(alert: Alert) -> bool | None:
-    """Return whether an alert was right; None: nobody has judged it, or it repeats another one."""
-    if alert.outcome is not None:
-        return None if alert.outcome is AlertOutcome.DUPLICATE else alert.outcome is AlertOutcome.TRUE_ALARM
-    if alert.state is AlertState.REJECTED or alert.answer is AlertAnswer.FALSE_ALARM:
-        return False
-    return True if alert.answer is AlertAnswer.CAUGHT else None
-
-
 async def of_period(
     session: AsyncSession, start: datetime, end: datetime, villages: Villages, zone: tzinfo
 ) -> AlertFigures:
     """Return the figures of the alerts that were raised in [start, end) and concern an account's villages."""
-    query = select(Alert, WatchSubject.title).join(WatchSubject, WatchSubject.id == Alert.subject)
+    query = select(Alert, WatchSubject.title, is_true_alarm()).join(WatchSubject, WatchSubject.id == Alert.subject)
     query = query.where(Alert.raised_at >= start, Alert.raised_at < end, in_scope(villages))
     found = (await session.execute(query.order_by(Alert.id.desc()).limit(MAX_ALERTS + 1))).all()
-    rows = [a for a, _ in found[:MAX_ALERTS]]
-    titles = {a.id: title for a, title in found}
+    rows = [a for a, _, _ in found[:MAX_ALERTS]]
+    judged = [(a, title, verdict) for a, title, verdict in found[:MAX_ALERTS]]
     told = await _first_messages(session, rows)
     return AlertFigures(
         alerts=len(rows), complete=len(found) <= MAX_ALERTS, to_phone=_delay((a, told.get(a.id)) for a in rows),
         to_acknowledgement=_delay((a, a.acked_at) for a in rows), to_arrival=_delay((a, a.arrived_at) for a in rows),
-        by_subject=_judged(rows, lambda a: titles[a.id]), by_camera=_judged(rows, lambda a: a.camera),
-        by_hour=_hours(rows, zone),
+        by_subject=_judged((title, verdict) for _, title, verdict in judged),
+        by_camera=_judged((a.camera, verdict) for a, _, verdict in judged),
+        by_hour=_hours(((a, verdict) for a, _, verdict in judged), zone),
     )  # fmt: skip
 
 
@@ -112,16 +105,16 @@ def _delay(reached: Iterable[tuple[Alert, datetime | None]]) -> Delay:
     return Delay(len(seconds), statistics.median(seconds), seconds[min(len(seconds) - 1, int(P90 * len(seconds)))])
 
 
-def _judged(alerts: Iterable[Alert], key: Callable[[Alert], str]) -> list[Judged]:
+def _judged(verdicts: Iterable[tuple[str, bool | None]]) -> list[Judged]:
     """Return the counts by key, those with the most alerts first."""
     counts: dict[str, list[int]] = {}
-    for a in alerts:
-        verdict = is_true_alarm(a)
-        counts.setdefault(key(a), [0, 0, 0])[2 if verdict is None else 0 if verdict else 1] += 1
+    for key, verdict in verdicts:
+        counts.setdefault(key, [0, 0, 0])[2 if verdict is None else 0 if verdict else 1] += 1
     found = [Judged(k, *n) for k, n in counts.items()]
     return sorted(found, key=lambda j: (-(j.true + j.false + j.unknown), j.key))
 
 
-def _hours(alerts: Sequence[Alert], zone: tzinfo) -> list[Judged]:
-    found = {j.key: j for j in _judged(alerts, lambda a: f"{from_microseconds(a.at_us).astimezone(zone).hour:02}")}
+def _hours(verdicts: Iterable[tuple[Alert, bool | None]], zone: tzinfo) -> list[Judged]:
+    by_hour = ((f"{from_microseconds(a.at_us).astimezone(zone).hour:02}", verdict) for a, verdict in verdicts)
+    found = {j.key: j for j in _judged(by_hour)}
     return [found.get(f"{hour:02}", Judged(f"{hour:02}", 0, 0, 0)) for hour in range(24)]

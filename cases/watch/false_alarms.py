@@ -1,8 +1,7 @@
 """How often a subject's alerts were wrong, per camera, from what officers said; and cameras that are muted for a day.
 
-Wrong: rejected, taken back, answered or closed as a false alarm. Right: sent out by an officer who looked, answered as
-caught or gone, or closed as a true alarm. What nobody judged counts as neither, and without any judgement the rate is
-unknown. Alerts that a person raised say nothing about the matcher and are left out.
+`cases.alerts.true_alarms` says what was wrong and right. What nobody judged counts as neither, and without any
+judgement the rate is unknown. Alerts that a person raised say nothing about the matcher and are left out.
 
 Three false alarms on a camera within one local day propose to mute the subject there. A video officer accepts or
 dismisses the proposal; an accepted one ends with the day or with the subject.
@@ -14,10 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
-from sqlalchemy import ColumnElement, Integer, and_, case, false, func, not_, or_, select
+from sqlalchemy import Integer, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cases.tables import Alert, AlertAnswer, AlertOutcome, AlertState, MutingState, WatchMuting, WatchSubject
+from cases.alerts.true_alarms import is_true_alarm
+from cases.tables import Alert, MutingState, WatchMuting, WatchSubject
 from cases.watch.manual_alerts import MANUAL_SIGHTING
 from cases.watch.subjects import is_active
 from core import events
@@ -29,7 +29,6 @@ from core.error_codes import ErrorCode
 from core.errors import ConflictError, NotFoundError
 
 FALSE_ALARMS_TO_MUTE = 3  # of a subject on a camera within one local day
-AUTOMATIC = "auto"  # `confirmed_by` of an alert that went out by the approver's rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +47,10 @@ def rate(right: int, wrong: int) -> float | None:
     return round(wrong / (right + wrong), 3) if right + wrong else None
 
 
-def is_wrong() -> ColumnElement[bool]:
-    """Condition: an officer said that the alert showed somebody else; who closes an alert has the last word."""
-    answered = _is(Alert.answer == AlertAnswer.FALSE_ALARM) & ~_is(Alert.outcome == AlertOutcome.TRUE_ALARM)
-    refused = Alert.state.in_((AlertState.REJECTED, AlertState.RECALLED))
-    return or_(refused, _is(Alert.outcome == AlertOutcome.FALSE_ALARM), answered)
-
-
-def _is_right() -> ColumnElement[bool]:
-    answered = _is(Alert.answer.in_((AlertAnswer.CAUGHT, AlertAnswer.NOT_SEEN)))
-    sent_by_person = and_(
-        Alert.state.in_((AlertState.DISPATCHED, AlertState.ACKED, AlertState.UNDER_WAY)),
-        _is(Alert.confirmed_by != AUTOMATIC),
-    )
-    return and_(not_(is_wrong()), or_(_is(Alert.outcome == AlertOutcome.TRUE_ALARM), answered, sent_by_person))
-
-
-def _is(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return the condition, false where a column is null."""
-    return func.coalesce(condition, false())
-
-
 async def rates(session: AsyncSession, subjects: Sequence[int], scope: Villages) -> list[CameraRate]:
     """Return the counts per subject and camera of a scope, the cameras with the most wrong alerts first."""
-    right, wrong = (func.sum(case((c, 1), else_=0), type_=Integer) for c in (_is_right(), is_wrong()))
+    verdict = is_true_alarm()
+    right, wrong = (func.sum(case((verdict.is_(v), 1), else_=0), type_=Integer) for v in (True, False))
     query = (
         select(Alert.subject, Alert.camera, right, wrong, func.count())
         .where(Alert.subject.in_(subjects), Alert.sighting != MANUAL_SIGHTING, village_in_scope(Alert.village, scope))
@@ -89,7 +68,7 @@ async def propose_mutings(session: AsyncSession, now: datetime, zone: tzinfo) ->
         select(Alert.subject, Alert.camera, Alert.village, func.count(), func.max(WatchSubject.expires_at))
         .join(WatchSubject, WatchSubject.id == Alert.subject)
         .where(
-            is_active(now), is_wrong(), Alert.sighting != MANUAL_SIGHTING,
+            is_active(now), is_true_alarm().is_(False), Alert.sighting != MANUAL_SIGHTING,
             Alert.at_us >= to_microseconds(start), Alert.at_us < to_microseconds(end),
         )
         .group_by(Alert.subject, Alert.camera, Alert.village)

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.alerts import alerts, trail
+from cases.alerts.true_alarms import AUTOMATIC
 from cases.tables import Alert, WatchSubject
 from cases.watch import false_alarms, subjects
 from cases.watch.look_back import IN_PROGRESS, LookBack
@@ -168,7 +169,7 @@ class Matcher:
             await _announce(session, now, alert)
             if subject.auto_dispatch and direct:
                 reason = f"approved for direct dispatch by {subject.approved_by}"
-                await alerts.dispatch(session, now, "auto", alert, reason=reason)
+                await alerts.dispatch(session, now, AUTOMATIC, alert, reason=reason)
         return True
 
     def _copy_picture(self, sighting: Sighting, subject: int) -> str:

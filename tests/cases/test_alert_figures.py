@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-import pytest
-
 from cases.alerts import figures
-from cases.alerts.figures import Delay, Judged, is_true_alarm
-from cases.tables import Alert, AlertAnswer, AlertOutcome, AlertState
+from cases.alerts.figures import Delay, Judged
+from cases.tables import Alert, AlertState
 from core.clock import ManualClock, to_microseconds
 from core.database import Database
 from core.notify.tables import Contact, Delivery
@@ -17,28 +15,6 @@ from core.notify.vocabulary import ChannelKind, DeliveryState, MessageKind
 from tests.cases.subjects import active_subject
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-
-
-@pytest.mark.parametrize(
-    ("state", "answer", "outcome", "verdict"),
-    [
-        ("new", None, None, None),
-        ("rejected", None, None, False),
-        ("recalled", None, None, None),
-        ("answered", "caught", None, True),
-        ("answered", "not_seen", None, None),
-        ("answered", "false_alarm", None, False),
-        ("closed", "caught", "false_alarm", False),  # who closes has the last word
-        ("closed", "not_seen", "true_alarm", True),
-        ("closed", "caught", "duplicate", None),
-    ],
-)
-def test_what_counts_as_true(state: str, answer: str | None, outcome: str | None, verdict: bool | None) -> None:
-    alert = Alert(
-        state=AlertState(state), answer=None if answer is None else AlertAnswer(answer),
-        outcome=None if outcome is None else AlertOutcome(outcome),
-    )  # fmt: skip
-    assert is_true_alarm(alert) is verdict
 
 
 async def add(

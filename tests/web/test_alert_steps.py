@@ -16,8 +16,8 @@ from core.accounts.permissions import Role
 from core.clock import SystemClock
 from core.database import Database
 from core.settings import Settings
-from tests.web.calls import get, post, submit
-from tests.web.conftest import SignIn
+from tests.web.calls import get, grey_jpeg, post, submit
+from tests.web.conftest import HEADERS, SignIn
 
 NOW = SystemClock().now()
 ALERT = "/api/alerts/1"
@@ -136,3 +136,30 @@ async def test_officers_of_other_villages_do_not_find_it(sign_in: SignIn) -> Non
         await post(phone, f"{ALERT}/{path}", body, 404)
     await post(desk, f"{ALERT}/close", {"outcome": "true_alarm", "note": "已移交"}, 404)
     await post(desk, f"{ALERT}/snooze", {"minutes": 5, "reason": "稍后"}, 404)
+
+
+async def test_a_case_shows_the_alerts_of_its_subjects_and_their_photos(
+    sign_in: SignIn, database: Database, alert: int
+) -> None:
+    async with database.session() as session:
+        session.add(Case(id=2, number="2", title="t", village="xidian", opened_at=NOW, opened_by="x"))
+    phone, desk = await sign_in(Role.PATROL_OFFICER), await sign_in(Role.VIDEO_OFFICER)
+    await post(phone, f"{ALERT}/ack", step())
+    photo = await phone.post(f"{ALERT}/photo", data=grey_jpeg(), headers=HEADERS)
+    assert photo.status == 200
+    await post(phone, f"{ALERT}/answer", step(result="caught"))
+    (row,) = await get(desk, "/api/cases/1/alerts")
+    assert (row["id"], row["state"], row["answer"], row["acked_by"]) == (
+        alert,
+        "answered",
+        "caught",
+        "patrol_officer-all",
+    )
+    assert await get(desk, "/api/cases/2/alerts") == []
+    (taken,) = await get(desk, f"{ALERT}/photos")
+    url = f"{ALERT}/photos/{taken['photo']}"
+    assert (await desk.get(url)).status == 403  # nobody has to act on it any more
+    await post(desk, "/api/session/purpose", {"purpose": "案件 1"})
+    assert (await desk.get(url)).content_type == "image/jpeg"
+    for who, case, status in ((phone, 1, 403), (desk, 3, 404), (await sign_in(Role.VIDEO_OFFICER, ["xidian"]), 1, 404)):
+        assert (await who.get(f"/api/cases/{case}/alerts")).status == status

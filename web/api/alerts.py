@@ -6,15 +6,17 @@ Those of patrol officers are in web.api.alert_steps.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 
 from aiohttp import web
 from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.registry import lookup, registry
 from cameras.tables import Camera
 from cases.alerts import alerts, calls
-from cases.tables import AlertOutcome, WatchSubject
+from cases.tables import Alert, AlertOutcome, WatchSubject
 from cases.units import units
 from cases.watch.look_back import IN_PROGRESS
 from cases.watch.manual_alerts import raise_manual_alert
@@ -110,16 +112,9 @@ async def list_alerts(c: Context[AlertQuery]) -> list[AlertView]:
     """Alerts, newest first; patrol officers see only those that were dispatched."""
     async with c.services.database.reading() as session:
         rows = await alerts.recent(session, c.identity.villages, alert_states(c), c.query.before, c.query.limit)
-        names = await lookup.camera_names(session, {a.camera for a, _ in rows})
-        called = await calls.of_alerts(session, {a.id for a, _ in rows})
+        found = await alert_views(c, session, rows)
     await c.audit_view(AuditAction.ALERT_LIST, "alerts", key=f"alert.list {c.query.before or ''}")
-    now, who = c.services.clock.now(), c.identity.name
-    return [
-        alert_view(
-            a, s, names.get(a.camera, a.camera), now, calls.seconds_until_called(a, called.get(a.id, []), who, now)
-        )
-        for a, s in rows
-    ]
+    return found
 
 
 @routes.add("POST", "/api/alerts/{alert}/confirm", Permission.ALERT_CONFIRM, body=AlertConfirmBody, reply=Done)
@@ -180,6 +175,21 @@ async def alert_thumbnail(c: Context) -> web.Response:
         case=case,
     )
     return await picture_files.picture(c.services.data_dir, alert.thumbnail)
+
+
+async def alert_views(
+    c: AnyContext, session: AsyncSession, rows: Sequence[tuple[Alert, WatchSubject]]
+) -> list[AlertView]:
+    """Return alerts as the account sees them."""
+    names = await lookup.camera_names(session, {a.camera for a, _ in rows})
+    called = await calls.of_alerts(session, {a.id for a, _ in rows})
+    now, who = c.services.clock.now(), c.identity.name
+    return [
+        alert_view(
+            a, s, names.get(a.camera, a.camera), now, calls.seconds_until_called(a, called.get(a.id, []), who, now)
+        )
+        for a, s in rows
+    ]
 
 
 async def _frame(c: AnyContext, stream: str, at_us: int | None) -> Keyframe:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from cameras.registry import registry
+from cases.alerts import alerts
 from cases.register import case_files
 from core.accounts.permissions import Permission
+from core.audit.actions import AuditAction
+from web.api.alerts import alert_views
 from web.framework.context import Context
 from web.framework.routing import RouteTable
-from web.views.cases import CaseView, case_view
+from web.policy import alert_states
+from web.views.cases import AlertView, CaseView, case_view
 
 routes = RouteTable()
+
+MAX_ALERTS = 200  # of a case, the newest ones
 
 
 class CaseBody(BaseModel):
@@ -43,6 +49,17 @@ async def open_case(c: Context[None, CaseBody]) -> CaseView:
         return case_view(
             await case_files.open_case(session, now, who.name, body.number, body.title, body.village, who.villages)
         )
+
+
+@routes.add("GET", "/api/cases/{case}/alerts", Permission.CASE_VIEW, reply=list[AlertView])
+async def case_alerts(c: Context) -> list[AlertView]:
+    """The newest 200 alerts of a case's subjects, newest first."""
+    async with c.services.database.reading() as session:
+        case = await case_files.case_of(session, c.number("case"), c.identity.villages)
+        rows = await alerts.recent(session, c.identity.villages, alert_states(c), limit=MAX_ALERTS, case=case.id)
+        found = await alert_views(c, session, rows)
+    await c.audit_view(AuditAction.ALERT_LIST, "alerts", key=f"alert.list case {case.id}", case=case.number)
+    return found
 
 
 @routes.add("POST", "/api/cases/{case}/close", Permission.CASE_MANAGE, body=EndBody, reply=CaseView)
