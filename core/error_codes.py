@@ -295,6 +295,7 @@ class ErrorCode(StrEnum):
     SHIFT_NOT_TAKEN = "shift_not_taken"
     DUTY_DESK_TOWN_ONLY = "duty_desk_town_only"
     CASE_NOT_FOUND = "case_not_found"
+    NO_STATION_KEY = "no_station_key"
     CASE_NUMBER_EXISTS = "case_number_exists", "number"
     CASE_VILLAGE_REQUIRED = "case_village_required"
     CASE_VILLAGES_REQUIRED = "case_villages_required"

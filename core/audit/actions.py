@@ -133,6 +133,8 @@ class AuditAction(StrEnum):
     SNAPSHOT_SAVE = "snapshot.save"
     SNAPSHOT_VIEW = "snapshot.view"
     STATION_BUNDLE = "station.bundle"
+    STATION_KEY_MAKE = "station_key.make"
+    STATION_KEY_ROTATE = "station_key.rotate"
     STRIP_VIEW = "strip.view"
     THUMBNAIL_VIEW = "thumbnail.view"
     TIME_LAPSE_CLOSE = "time_lapse.close"
