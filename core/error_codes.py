@@ -295,7 +295,6 @@ class ErrorCode(StrEnum):
     SHIFT_NOT_TAKEN = "shift_not_taken"
     DUTY_DESK_TOWN_ONLY = "duty_desk_town_only"
     CASE_NOT_FOUND = "case_not_found"
-    NO_STATION_KEY = "no_station_key"
     CASE_NUMBER_EXISTS = "case_number_exists", "number"
     CASE_VILLAGE_REQUIRED = "case_village_required"
     CASE_VILLAGES_REQUIRED = "case_villages_required"
@@ -344,6 +343,26 @@ class ErrorCode(StrEnum):
     UNIT_CONFLICT = "unit_conflict"
     NOT_ON_DUTY = "not_on_duty"
     CAMERA_NOT_RECORDED = "camera_not_recorded", "camera"
+
+    # Evidence
+    NO_STATION_KEY = "no_station_key"
+    EVIDENCE_NOT_FOUND = "evidence_not_found"
+    EVIDENCE_NOT_ENDED = "evidence_not_ended"
+    EVIDENCE_NOT_YOURS = "evidence_not_yours"
+    EVIDENCE_REASON_REQUIRED = "evidence_reason_required"
+    EVIDENCE_NO_APPROVER = "evidence_no_approver", "name"
+    EVIDENCE_NO_PHONE_APPROVAL = "evidence_no_phone_approval"
+    EVIDENCE_CONFIRMED = "evidence_confirmed"
+    EVIDENCE_HAND_OVER_INCOMPLETE = "evidence_hand_over_incomplete"
+    EVIDENCE_INCOMPLETE = "evidence_incomplete"
+    EVIDENCE_ONE_OFFICER = "evidence_one_officer"
+    EVIDENCE_CASE_REQUIRED = "evidence_case_required"
+    EVIDENCE_IN_FUTURE = "evidence_in_future"
+    EVIDENCE_TOO_LONG = "evidence_too_long", "days"
+    EVIDENCE_CAMERAS = "evidence_cameras", "count"
+    EVIDENCE_STATE = "evidence_state"
+    EVIDENCE_SECOND_PERSON = "evidence_second_person"
+    EVIDENCE_DECIDED = "evidence_decided"
 
 
 class InputProblemKind(StrEnum):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Index, LargeBinary, String, select, text
+from sqlalchemy import LargeBinary, String, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -30,15 +30,11 @@ _SEALED_FOR = "station key"
 
 class StationKeyRow(Base):
     __tablename__ = "station_key"
-    __table_args__ = (
-        # At most one key signs: a constant under a partial unique index.
-        Index("ix_station_key_signing", text("(1)"), unique=True, sqlite_where=text("retired_at IS NULL")),
-        {"comment": "Keys with which the station signs evidence packages; the newest signs"},
-    )
+    __table_args__ = ({"comment": "Keys with which the station signs evidence packages; the newest signs"},)
 
     fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True, comment="SHA-256 of the public key")
     public: Mapped[bytes] = mapped_column(LargeBinary, comment="Ed25519 public key, 32 bytes")
-    sealed: Mapped[str] = mapped_column(String(200), comment="The private key, sealed by the vault (core.secrets)")
+    sealed: Mapped[str] = mapped_column(String(200), comment="Its private part, sealed by the vault (core.secrets)")
     made_at: Mapped[datetime] = mapped_column(comment="When it was made (UTC)")
     made_by: Mapped[str] = mapped_column(String(60), comment="Account, or user of the machine")
     retired_at: Mapped[datetime | None] = mapped_column(comment="When another one took its place (UTC); null: it signs")
@@ -111,4 +107,5 @@ def grouped(fingerprint: str) -> str:
 
 
 async def _present(session: AsyncSession) -> StationKeyRow | None:
-    return await session.scalar(select(StationKeyRow).where(StationKeyRow.retired_at.is_(None)))
+    query = select(StationKeyRow).where(StationKeyRow.retired_at.is_(None)).order_by(StationKeyRow.made_at.desc())
+    return await session.scalar(query.limit(1))

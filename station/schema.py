@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cameras.tables
+import cases.evidence.tables
 import cases.tables
 import cases.units.tables
 import core.accounts.sign_in
@@ -10,6 +11,7 @@ import core.accounts.tables
 import core.audit.audit_trail
 import core.events
 import core.notify.tables
+import core.station_keys
 import health.camera_states
 import health.tables
 import health.vendors
@@ -24,6 +26,7 @@ TABLE_MODULES = (
     core.accounts.sign_in,
     core.events,
     core.notify.tables,
+    core.station_keys,
     cameras.tables,
     nvr.tables,
     health.tables,
@@ -32,6 +35,7 @@ TABLE_MODULES = (
     search.tables,
     cases.tables,
     cases.units.tables,
+    cases.evidence.tables,
     reports.tables,
 )
 METADATA = Base.metadata

@@ -49,7 +49,7 @@ def _value(column: sa.Column[Any], number: int) -> Any:
     if isinstance(kind, sa.LargeBinary):
         return bytes(range(256)) + number.to_bytes(4, "big")
     if isinstance(kind, sa.BigInteger):
-        return (1 << 40) * (0 if column.primary_key else 1) + number
+        return (1 << 40) * (0 if column.primary_key else 1) + number + (column.name == "end_us")  # after start_us
     if isinstance(kind, sa.Integer):
         return number
     if isinstance(kind, sa.Float | sa.Numeric):

@@ -15,7 +15,7 @@ LAYERS = {
         "clock error_codes error_parameters errors input_problems files ids intervals json_types numbers units erase "
         "executors host log_repeats secrets "
         "settings_source tasks logs settings_section settings_notify settings "
-        "database_kind database_errors network database events audit accounts notify migrate migrations"
+        "database_kind database_errors network database events audit station_keys accounts notify migrate migrations"
     ),
     "cameras": "states records onvif tables per_camera registry vault discovery onboarding virtual ptz upkeep",
     "nvr": (
@@ -29,7 +29,7 @@ LAYERS = {
     ),
     "health": "vocabulary tables faults checks camera_states kpi orders order_queries vendors picture patrol register",
     "search": "tables vocabulary models store analysis query indexing",
-    "cases": "tables units register alerts watch shifts",
+    "cases": "tables units register alerts watch shifts evidence",
     "reports": "pdf percentages periods register repairs tables coverage today",
     "web": "tls work http doctor sessions services framework policy views api server",
     "station": (

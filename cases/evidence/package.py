@@ -129,6 +129,13 @@ def write(
     return _sealed(target, made, digest)
 
 
+def remove(folder: Path) -> None:
+    """Remove a package, the manifest first: what is left of it by a kill is no package. Blocking. Raises OSError."""
+    if folder.exists():
+        (folder / evidence_manifest.MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(folder)
+
+
 def _check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed + MIN_FREE_BYTES:

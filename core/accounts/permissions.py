@@ -22,6 +22,8 @@ class Permission(StrEnum):
     CASE_VIEW = "case.view"
     CASE_MANAGE = "case.manage"
     HOLD_MANAGE = "hold.manage"  # place and release holds that keep footage from being deleted
+    EVIDENCE_REQUEST = "evidence.request"  # ask for footage that may leave the station
+    EVIDENCE_APPROVE = "evidence.approve"
     WATCH_PROPOSE = "watch.propose"
     WATCH_APPROVE = "watch.approve"
     ALERT_VIEW = "alert.view"
@@ -64,10 +66,10 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         _OFFICER | {P.PATROL_RUN, P.PTZ_CONTROL, P.CAMERA_ACCEPT, P.WATCH_PROPOSE, P.ALERT_CONFIRM, P.CASE_MANAGE}
     ),
     Role.INVESTIGATOR: frozenset(
-        _OFFICER | {P.PTZ_CONTROL, P.WATCH_PROPOSE, P.ALERT_CONFIRM, P.CASE_MANAGE, P.HOLD_MANAGE}
+        _OFFICER | {P.PTZ_CONTROL, P.WATCH_PROPOSE, P.ALERT_CONFIRM, P.CASE_MANAGE, P.HOLD_MANAGE, P.EVIDENCE_REQUEST}
     ),
     Role.APPROVER: frozenset(
-        _OFFICER | {P.HOLD_MANAGE, P.WATCH_APPROVE, P.CAMERA_ACCEPT, P.ALERT_CONFIRM, P.UNIT_MANAGE}
+        _OFFICER | {P.HOLD_MANAGE, P.EVIDENCE_APPROVE, P.WATCH_APPROVE, P.CAMERA_ACCEPT, P.ALERT_CONFIRM, P.UNIT_MANAGE}
     ),
     Role.PATROL_OFFICER: frozenset({P.ALERT_VIEW, P.ALERT_ANSWER}),
     Role.FUNDER: frozenset({P.REPORT_VIEW}),

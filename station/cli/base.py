@@ -52,6 +52,7 @@ COMMAND_MODULES = {
     "status": "status",
     "uninstall": "install",
     "upgrade": "install",
+    "keys": "keys",
     "notify": "notify",
     "user": "users",
 }

@@ -98,8 +98,11 @@ class Station:
                 for column in table.columns:
                     if isinstance(column.type, sa.DateTime):
                         column.type = UtcDateTime()
+            # As a copied database: without a version, triggers that look at new rows let them pass.
+            version = connection.scalar(sa.text("DELETE FROM alembic_version RETURNING version_num"))
             for table, rows in table_rows(metadata, first):
                 connection.execute(sa.insert(table), rows)
+            connection.execute(sa.text("INSERT INTO alembic_version VALUES (:version)"), {"version": version})
 
     def rows(self, columns: dict[str, list[str]]) -> Rows:
         """Return how often each row occurs, as the database returns it, without SQLAlchemy's slow type conversion."""
