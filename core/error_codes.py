@@ -363,6 +363,7 @@ class ErrorCode(StrEnum):
     EVIDENCE_STATE = "evidence_state"
     EVIDENCE_SECOND_PERSON = "evidence_second_person"
     EVIDENCE_DECIDED = "evidence_decided"
+    EVIDENCE_THIRD_PERSON = "evidence_third_person"
 
 
 class InputProblemKind(StrEnum):

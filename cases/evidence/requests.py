@@ -189,9 +189,13 @@ async def cancel(session: AsyncSession, now: datetime, actor: str, row: Evidence
 
 
 async def begin_extraction(session: AsyncSession, now: datetime, actor: str, row: EvidenceRequest) -> None:
-    """Have the package made: the station's worker takes it from here. Raises ConflictError."""
+    """Have the package made, as its custodian: the station's worker takes it from here.
+
+    Raises ForbiddenError for who asked or approved (R-ROLE-2), ConflictError.
+    """
     _expect(row, EvidenceState.EXTRACTING)
-    row.state, row.due_at = EvidenceState.EXTRACTING, None
+    await _third_person(session, actor, row)
+    row.state, row.due_at, row.custodian = EvidenceState.EXTRACTING, None, actor
     await _step(session, now, actor, row, EvidenceStepKind.EXTRACTION, AuditAction.EVIDENCE_EXTRACT)
 
 
@@ -201,13 +205,15 @@ async def hand_over(
 ) -> int:  # fmt: skip
     """Record who received the package, and return the number of the copy.
 
-    The first copy only: another one needs a new request (R-EXP-8). Raises UsageError, ConflictError.
+    The first copy only: another one needs a new request (R-EXP-8). Raises UsageError, ConflictError, ForbiddenError for
+    who asked or approved.
     """
     if not all(text.strip() for text in (receiver, unit, receipt, medium)):
         raise UsageError(
             "enter receiver, unit, number of the receipt and medium", ErrorCode.EVIDENCE_HAND_OVER_INCOMPLETE
         )
     _expect(row, EvidenceState.HANDED_OVER)
+    await _third_person(session, actor, row)
     session.add(
         EvidenceHandOver(
             request=row.id, copy=1, receiver=receiver.strip(), unit=unit.strip(), receipt=receipt.strip(),
@@ -353,6 +359,16 @@ async def _decide(session: AsyncSession, now: datetime, row: EvidenceRequest, ap
     await session.flush()
     if approval.granted and len(before) + 1 >= row.approvals_needed:
         row.state, row.due_at = EvidenceState.APPROVED, now + EXTRACTION_TIME
+
+
+async def _third_person(session: AsyncSession, actor: str, row: EvidenceRequest) -> None:
+    """Raise ForbiddenError if the custodian asked for the footage or decided about it (R-ROLE-2)."""
+    decided = select(EvidenceApproval.approver).where(EvidenceApproval.request == row.id)
+    if actor == row.requested_by or actor in set(await session.scalars(decided)):
+        raise ForbiddenError(
+            "who asked or approved neither extracts nor hands over; a third person does",
+            ErrorCode.EVIDENCE_THIRD_PERSON,
+        )
 
 
 async def _end(session: AsyncSession, now: datetime, actor: str, row: EvidenceRequest, state: EvidenceState) -> None:

@@ -1,7 +1,8 @@
 """Tables of evidence: requests for footage, their cameras, approvals, steps and hand-overs.
 
 Triggers (migration 0054) refuse what no step may do: a transition that `TRANSITIONS` lacks, a release without its
-approvals, an approval by the person who asked, a change of what was asked after it was submitted.
+approvals, an approval by the person who asked, a custodian who asked or approved (R-ROLE-2), a change of what was asked
+after it was submitted.
 """
 
 from __future__ import annotations
@@ -106,6 +107,9 @@ class EvidenceRequest(Base):
     )
     requested_by: Mapped[str] = mapped_column(String(60), index=True, comment="Account that asked")
     created_at: Mapped[datetime] = mapped_column(comment="When it was written down (UTC)")
+    custodian: Mapped[str] = mapped_column(
+        String(60), default="", server_default="", comment="Account that has the package made; empty: nobody yet"
+    )
     submitted_at: Mapped[datetime | None] = mapped_column(comment="When it was submitted (UTC); null: not yet")
     due_at: Mapped[datetime | None] = mapped_column(
         comment="It expires if its next step is not taken until then (UTC); null: no limit"

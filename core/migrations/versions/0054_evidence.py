@@ -125,6 +125,10 @@ def _create_requests() -> None:
         ),
         sa.Column("requested_by", sa.String(60), nullable=False, comment="Account that asked"),
         sa.Column("created_at", UtcDateTime(), nullable=False, comment="When it was written down (UTC)"),
+        sa.Column(
+            "custodian", sa.String(60), nullable=False, server_default="",
+            comment="Account that has the package made; empty: nobody yet",
+        ),
         sa.Column("submitted_at", UtcDateTime(), nullable=True, comment="When it was submitted (UTC); null: not yet"),
         sa.Column(
             "due_at", UtcDateTime(), nullable=True,
@@ -266,6 +270,12 @@ def _rules() -> Iterator[tuple[str, str, str, str]]:
         "NEW.state IN ('approved', 'extracting', 'sealed', 'handed_over', 'closed') "
         f"AND {approvals} < NEW.approvals_needed",
     )  # fmt: skip
+    decided = "SELECT 1 FROM evidence_approval WHERE request = NEW.{request} AND approver = NEW.{who}"
+    yield (
+        "custodian", "UPDATE", "evidence_request",
+        "(NEW.state = 'extracting' AND NEW.custodian = '') OR NEW.custodian = NEW.requested_by "
+        f"OR EXISTS ({decided.format(request='id', who='custodian')})",
+    )  # fmt: skip
     yield "receiver", "UPDATE", "evidence_request", f"NEW.state = 'handed_over' AND NOT {handed}"
     yield "asked", "UPDATE", "evidence_request", f"OLD.state <> 'draft' AND ({_differs(ASKED)})"
     yield "kept", "DELETE", "evidence_request", "TRUE"
@@ -279,6 +289,11 @@ def _rules() -> Iterator[tuple[str, str, str, str]]:
     yield "submitted", "INSERT", "evidence_approval", f"{new_state} <> 'submitted' AND {in_use}"
     yield "changed", "UPDATE", "evidence_approval", _differs(DECIDED)
     yield "kept", "DELETE", "evidence_approval", "TRUE"
+    yield (
+        "third_person", "INSERT", "evidence_hand_over",
+        f'(NEW."by" = {asker} OR EXISTS ({decided.format(request="request", who=chr(34) + "by" + chr(34))})) '
+        f"AND {in_use}",
+    )  # fmt: skip
     for table in ("evidence_step", "evidence_hand_over"):
         yield "changed", "UPDATE", table, "TRUE"
         yield "kept", "DELETE", table, "TRUE"

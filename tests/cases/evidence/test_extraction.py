@@ -42,7 +42,7 @@ async def extracting(town: Database, clock: ManualClock, **changes: object) -> i
         row = await requests.create(session, clock.now(), "asks", asked(**changes), None, RequestLimits())
         await requests.submit(session, clock.now(), "asks", row)
         await requests.approve(session, clock.now(), "leader", row)
-        await requests.begin_extraction(session, clock.now(), "asks", row)
+        await requests.begin_extraction(session, clock.now(), "video", row)
         return row.id
 
 
@@ -170,5 +170,5 @@ async def test_a_rotated_key_signs_the_next_package(extraction: Extraction, town
     with pytest.raises(ConflictError):
         async with town.session() as session:
             await requests.begin_extraction(
-                session, clock.now(), "asks", await requests.request_of(session, first, None)
+                session, clock.now(), "video", await requests.request_of(session, first, None)
             )

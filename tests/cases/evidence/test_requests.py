@@ -15,6 +15,7 @@ from cases.evidence.requests import RequestLimits
 from cases.evidence.tables import (
     TRANSITIONS,
     EvidenceApproval,
+    EvidenceHandOver,
     EvidenceRequest,
     EvidenceState,
     EvidenceStepKind,
@@ -48,7 +49,7 @@ async def test_the_whole_road_is_custody_and_audit(town: Database, clock: Manual
         assert row.number == f"E-{clock.now().year}-00001"
         assert await session.scalar(select(func.count()).where(Hold.released_at.is_(None))) == 2
         await requests.approve(session, clock.now(), "leader", row)
-        await requests.begin_extraction(session, clock.now(), "asks", row)
+        await requests.begin_extraction(session, clock.now(), "video", row)
         row.state = EvidenceState.SEALED
         await session.flush()
         await requests.hand_over(session, clock.now(), "video", row, "王五", "刑侦大队", "2026-7", "光盘")
@@ -120,7 +121,7 @@ async def test_a_long_range_needs_a_second_approver(
             with pytest.raises(ForbiddenError, match="already"):
                 await requests.approve(session, clock.now(), "leader", row)
             with pytest.raises(ConflictError):
-                await requests.begin_extraction(session, clock.now(), "asks", row)
+                await requests.begin_extraction(session, clock.now(), "video", row)
             await requests.approve(session, clock.now(), "deputy", row)
             assert row.state is EvidenceState.APPROVED
 
@@ -134,6 +135,30 @@ async def test_nobody_decides_about_his_own_request(town: Database, clock: Manua
                 await step
         with pytest.raises(ForbiddenError):
             await requests.cancel(session, clock.now(), "leader", row, "no")
+
+
+async def test_a_third_person_extracts_and_hands_over(town: Database, clock: ManualClock) -> None:
+    """R-ROLE-2: applicant, approver and custodian are three; the database says so as well."""
+    async with town.session() as session:
+        row = await submitted(session, clock)
+        number = row.id
+        await requests.approve(session, clock.now(), "leader", row)
+        for name in ("asks", "leader"):
+            with pytest.raises(ForbiddenError, match="third person"):
+                await requests.begin_extraction(session, clock.now(), name, row)
+        await requests.begin_extraction(session, clock.now(), "video", row)
+        row.state = EvidenceState.SEALED
+        await session.flush()
+        with pytest.raises(ForbiddenError, match="third person"):
+            await requests.hand_over(session, clock.now(), "leader", row, "a", "b", "c", "d")
+    for name in ("asks", "leader"):
+        with pytest.raises(DBAPIError, match="cannot take this step: custodian"):
+            async with town.session() as session:
+                await session.execute(text("UPDATE evidence_request SET custodian = :n"), {"n": name})
+        with pytest.raises(DBAPIError, match="cannot take this step: third_person"):
+            async with town.session() as session:
+                session.add(EvidenceHandOver(request=number, copy=1, receiver="a", unit="b", receipt="c", medium="d",
+                                             at=clock.now(), by=name))  # fmt: skip
 
 
 async def test_a_refused_request_is_asked_for_again(town: Database, clock: ManualClock) -> None:
@@ -213,7 +238,7 @@ async def reach(session: AsyncSession, clock: ManualClock, state: EvidenceState)
             await requests.expire_due(session, clock.now())
             return row
         if step is EvidenceState.EXTRACTING:
-            await requests.begin_extraction(session, clock.now(), "asks", row)
+            await requests.begin_extraction(session, clock.now(), "video", row)
         elif step is EvidenceState.SEALED:
             row.state = EvidenceState.SEALED
             await session.flush()
