@@ -1,4 +1,4 @@
-"""Sealing and verifying an evidence package, against cp and sha256sum of the same bytes in the same run.
+"""Writing and verifying an evidence package, against cp and sha256sum of the same bytes in the same run.
 
     ./minwang bench evidence [--quick] [--gigabytes N] [--folder DIR]
 
@@ -104,7 +104,7 @@ def cold() -> bool:
     return True
 
 
-def timed(work: Callable[[], None]) -> float:
+def timed(work: Callable[[], object]) -> float:
     cold()
     start = time.monotonic()
     work()
