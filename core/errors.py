@@ -2,6 +2,7 @@
 
     MinwangError                 a sentence (what, where, what to do), a code and its parameters
     ├── UsageError               the command or request is wrong (exit status 2, HTTP 400)
+    │   ├── FileTooLargeError    an uploaded file is larger than what is accepted (HTTP 413)
     │   ├── SettingsError        minwang.toml
     │   └── InventoryError       inventory.yaml; carries every problem found, not only the first
     ├── NotFoundError            no such camera, case, user … (HTTP 404)
@@ -64,6 +65,10 @@ class MinwangError(Exception):
 
 class UsageError(MinwangError):
     code = ErrorCode.INVALID_REQUEST
+
+
+class FileTooLargeError(UsageError):
+    code = ErrorCode.FILE_TOO_LARGE
 
 
 class SettingsError(UsageError):

@@ -24,10 +24,11 @@ from pydantic import ValidationError
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.accounts.permissions import Role
 from core.accounts.tables import User
 from core.clock import Clock
 from core.database import Database, changed_rows
-from core.notify import outbox, texts
+from core.notify import links, outbox, texts
 from core.notify.channels.base import AnswerLost, Channel, ChannelError, ChannelRefused, Outgoing, Receipt
 from core.notify.configuration import ChannelLimits
 from core.notify.tables import Contact, Delivery
@@ -151,7 +152,8 @@ class Dispatcher:
             if row is None:
                 return False
             to = await session.get_one(Contact, row.contact)
-            text, obstacle = self._render(row), await _obstacle(session, row, to, now)
+            role = await session.scalar(select(User.role).where(User.name == row.account))
+            text, obstacle = self._render(row, role), await _obstacle(session, row, to, now)
             if text is None or obstacle:
                 row.state, row.error = DeliveryState.FAILED, obstacle or NOT_READABLE
                 await outbox.bring_forward(session, now, row)
@@ -161,12 +163,14 @@ class Dispatcher:
             outgoing = Outgoing(row.key, to.address, self._head.station, text, row.severity, row.kind)
             return Claimed(row.id, row.attempts, row.created_at, row.severity, outgoing)
 
-    def _render(self, row: Delivery) -> str | None:
-        """Return the text of a message; None if its content is not what a message may say."""
+    def _render(self, row: Delivery, role: Role | None) -> str | None:
+        """Return the text of a message for a role (None: another system); None if it says what a message may not."""
         try:
-            return texts.render(self._texts, self._head, row.kind, row.severity, Content.model_validate(row.content))
+            content = Content.model_validate(row.content)
         except ValidationError:
             return None
+        content = content.model_copy(update={"page": links.page_for(row.kind, content, role)})
+        return texts.render(self._texts, self._head, row.kind, row.severity, content)
 
     async def _note_receipt(self, claimed: Claimed, receipt: Receipt) -> None:
         now = self._clock.now()

@@ -25,7 +25,10 @@ class Language(StrEnum):
 
 
 class Content(BaseModel):
-    """All that a message may say about its matter. `page`: the console's page behind the log-in, e.g. /m/alerts/12."""
+    """All that a message may say about its matter.
+
+    `page`: the page behind the log-in for other systems; persons get the one of their role (`core.notify.links`).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

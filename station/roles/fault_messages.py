@@ -56,5 +56,5 @@ def _fact(fault: Fault) -> str:
 
 def _message(fact: str, fault: Fault, village: str) -> Message:
     assert fault.opened_at is not None
-    content = Content(number=str(fault.id), village=village, at=fault.opened_at, page="/review")
+    content = Content(number=str(fault.id), village=village, at=fault.opened_at, page="/patrol")
     return Message(fact, f"fault:{fault.id}", MessageKind.FAULT, fault.severity, content)

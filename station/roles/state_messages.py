@@ -68,7 +68,7 @@ class StateMessages:
             # Of a reopened order the new lateness is a new fact.
             fact = f"order:{order.id}/late/{order.reopened}"
             content = Content(
-                number=str(order.id), village=names.get(order.village or "", ""), at=order.repair_by, page="/contractor"
+                number=str(order.id), village=names.get(order.village or "", ""), at=order.repair_by, page="/orders"
             )
             message = Message(fact, f"order:{order.id}", MessageKind.ORDER_LATE, ORDER_SEVERITY, content)
             queued += await self._tell(session, now, message, [*mine, *administrators])

@@ -161,7 +161,7 @@ async def test_invalid_and_too_large_pictures_are_refused(sign_in: SignIn) -> No
         reply = await client.post("/api/search/similar/picture", data=content, headers=HEADERS)
         assert (reply.status, said in (await reply.json())["message"]) == (400, True), said
     reply = await client.post("/api/search/similar/picture", data=io.BytesIO(b"x" * (MAX_BYTES + 10)), headers=HEADERS)
-    assert reply.status == 400
+    assert reply.status == 413
     reply = await client.post("/api/search/similar/picture?x=0.1", data=jpeg(jacket("red")), headers=HEADERS)
     assert reply.status == 400
     reply = await client.post(

@@ -18,6 +18,7 @@ from core.error_codes import ErrorCode
 from core.error_parameters import ErrorParameters
 from core.errors import (
     ConflictError,
+    FileTooLargeError,
     ForbiddenError,
     MinwangError,
     NotFoundError,
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _STATUS: tuple[tuple[type[MinwangError], int], ...] = (
     (TooSlowError, 408),
+    (FileTooLargeError, 413),
     (UsageError, 400),
     (ForbiddenError, 403),
     (NotFoundError, 404),

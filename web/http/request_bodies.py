@@ -21,7 +21,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from core.error_codes import ErrorCode
-from core.errors import StorageError, TooManyError, UsageError
+from core.errors import FileTooLargeError, StorageError, TooManyError, UsageError
 from core.executors import Executor, RunInThread
 from nvr.playback import uploads
 from nvr.playback.decode_pool import DecodePool
@@ -89,8 +89,8 @@ class Uploads:
     async def reencode(self, request: web.Request, user_id: int, most: int, largest: int, quality: int = 85) -> bytes:
         """Return the picture in the body (at most `most` bytes) as JPEG; its longer side is at most `largest` pixels.
 
-        Raises UsageError if the body is not a picture, TooManyError if this person or all together upload too many
-        files already, TooSlowError, and StorageError if it cannot be written to disk.
+        Raises UsageError if the body is not a picture, FileTooLargeError, TooManyError if this person or all together
+        upload too many files already, TooSlowError, and StorageError if it cannot be written to disk.
         """
         with self._hold_upload(user_id):
             file = await self._disk(_unnamed_file, self._folder)
@@ -130,9 +130,8 @@ async def _spool(request: web.Request, file: IO[bytes], most: int, run: RunInThr
             async for chunk in request.content.iter_chunked(CHUNK_BYTES):
                 size += len(chunk)
                 if size > most:
-                    raise UsageError(
+                    raise FileTooLargeError(
                         f"the file is larger than {most // 1_000_000} MB; take a smaller picture",
-                        ErrorCode.FILE_TOO_LARGE,
                         limit_mb=most // 1_000_000,
                     )
                 await run(_append, file, chunk)

@@ -132,3 +132,25 @@ def test_files_of_a_station_are_nothing_for_strangers(tmp_path: Path) -> None:
     add("root", "--role", "administrator")
     assert not [p for p in (tmp_path / "data").rglob("*") if p.stat().st_mode & 0o007]
     assert (tmp_path / "data" / "audit.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_lost_authenticator_is_reset() -> None:
+    """Its secret, recovery codes and sessions go; the audit trail names who did it and why."""
+    add("chen", "--role", "approver")
+    told = change("second-factor", "reset", "chen")
+    assert told.exit_code == 0 and told.output == "user 'chen' has no second factor\n"
+    with contextlib.closing(sqlite3.connect("data/minwang.db")) as database, database:
+        (number,) = database.execute("SELECT id FROM user WHERE name = 'chen'").fetchone()
+        now = "2026-11-30 00:00:00.000000"
+        database.execute(
+            "INSERT INTO second_factor (user_id, sealed, enrolled_at, last_step) VALUES (?, 'x', ?, 0)", (number, now)
+        )
+    told = change("second-factor", "reset", "chen")
+    assert told.exit_code == 0 and told.output == "the second factor of 'chen' is deleted\n"
+    with contextlib.closing(sqlite3.connect("data/minwang.db")) as database:
+        assert database.execute("SELECT count(*) FROM second_factor").fetchone() == (0,)
+    rows = [(r["object"], r["actor"], r["reason"]) for r in trail() if r["action"].startswith("second_factor.")]
+    assert rows == [("chen", system_user.actor(), "new duties")]
+    refused = change("second-factor", "reset", "nobody")
+    assert refused.exit_code == 1 and "nobody" in refused.output
+    assert run("user", "second-factor", "reset", "chen").exit_code == 2  # without a reason
