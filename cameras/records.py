@@ -7,10 +7,12 @@ list of as many numbers once it has been read.
 
 from __future__ import annotations
 
-from typing import Required, TypedDict
+from typing import Literal, Required, TypeAlias, TypedDict, get_args
 
 Point = tuple[float, float]
 Area = tuple[float, float, float, float]
+LegalClass: TypeAlias = Literal["7.1", "7.2", "9", "non_public"]  # of Decree 799
+LEGAL_CLASSES: tuple[LegalClass, ...] = get_args(LegalClass)
 
 
 class FundingRecord(TypedDict, total=False):

@@ -91,6 +91,7 @@ class ErrorCode(StrEnum):
     CONTACT_TEST_TOO_SOON = "contact_test_too_soon"
     OWN_ACCOUNT = "own_account"
     LAST_ADMINISTRATOR = "last_administrator", "account"
+    LAST_SECURITY_ADMINISTRATOR = "last_security_administrator", "account"
 
     # The station's disks, database and keys
     STORAGE_FAILED = "storage_failed"

@@ -25,7 +25,10 @@ def table_rows(metadata: sa.MetaData, first: int = 1, count: int = 3) -> Iterato
 
 
 def _row(table: sa.Table, number: int) -> Row:
-    return {c.name: _value(c, number) for c in table.columns}
+    row = {c.name: _value(c, number) for c in table.columns}
+    if "also_security" in row:
+        row["also_security"] = False  # a check wants it so unless the role is administrator
+    return row
 
 
 def _value(column: sa.Column[Any], number: int) -> Any:

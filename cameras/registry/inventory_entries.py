@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from cameras.onvif.addresses import address_of
+from cameras.records import LegalClass
 from cameras.registry.geometry import area_km2
 from cameras.states import StreamKind
 
@@ -186,7 +187,7 @@ class CameraEntry(Strict):
         description="Network switch to which it is connected; cameras that fail together are one fault",
     )
     expected_make: str = Field("", max_length=60, description="Manufacturer or model that was ordered")
-    legal_class: Literal["7.1", "7.2", "9", "non_public"] | None = Field(
+    legal_class: LegalClass | None = Field(
         None, description="Class of Decree 799: main roads 7.1, operated places 7.2, other public places 9"
     )
     manager_unit: str = Field("", max_length=80, description="Unit that answers for it")

@@ -31,6 +31,7 @@ from health.patrol import inspection_coverage
 from health.patrol.inspection_coverage import InspectionCoverage
 from health.tables import Fault, WorkOrder
 from health.vocabulary import FaultFamily, FaultStatus, OrderState
+from nvr.tables import GapCause
 from search.indexing.lag import IndexingLag, lag
 
 SHOWN = 50  # lines of each part; the count is always of all
@@ -66,7 +67,7 @@ class OfflineLine:
     name: str
     village: str
     since: datetime | None
-    cause: str
+    cause: GapCause | FaultFamily | None  # as the recorder reports it, or the family of the fault that says so
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.accounts import separation
 from core.accounts.account_rules import check_name, check_password, check_scope, check_vendor
 from core.accounts.password_hashing import PasswordHashing
 from core.accounts.permissions import Role
@@ -74,19 +75,25 @@ class Accounts:
         async with self._database.session() as session:
             await require_open_session(session, requested_by)
             await _refuse_used_name(session, name)
-            session.add(
-                User(
-                    name=name,
-                    display_name=display_name or name,
-                    role=role,
-                    villages=villages,
-                    vendor=vendor,
-                    password_hash=password_hash,
-                    must_change=must_change,
-                )
+            everyone = await _everyone(session)
+            user = User(
+                name=name,
+                display_name=display_name or name,
+                role=role,
+                villages=villages,
+                vendor=vendor,
+                password_hash=password_hash,
+                must_change=must_change,
+                disabled=False,
             )
+            user.also_security = separation.must_manage_accounts_too(user, everyone)
+            session.add(user)
             now, action = self._clock.now(), AuditAction.USER_CREATE
-            await audit_trail.record(session, now, actor, action, name, reason=reason, role=role, villages=villages)
+            both = {"also_security": True} if user.also_security else {}
+            await audit_trail.record(
+                session, now, actor, action, name, reason=reason, role=role, villages=villages, **both
+            )
+            await separation.end_double_duties(session, [user, *everyone], actor, reason, now)
 
     async def reset_password(
         self,
@@ -168,32 +175,28 @@ class Accounts:
         """Set every field that is not None and end the account's sessions. Returns the changes, field → new value.
 
         `villages='all'` means the whole town; `requested_by`: see `create`. Raises NotFoundError, UsageError,
-        ForbiddenError, and ConflictError if no enabled administrator would be left.
+        ForbiddenError, and ConflictError if nobody would be left who runs the system or manages the accounts.
         """
         async with self._database.session() as session:
             # Lock all rows, so that of two administrators who disable each other at the same time one is left.
-            everyone = {u.name: u for u in await session.scalars(select(User).order_by(User.id).with_for_update())}
+            everyone = {u.name: u for u in await _everyone(session)}
             await require_open_session(session, requested_by)
             user = everyone.get(name)
             if user is None:
                 raise _not_found(name)
-            had_administrator = any(u.is_administrator for u in everyone.values())
+            duties = separation.held(everyone.values())
             wanted = _wanted_fields(user, role, villages, vendor, display_name, disabled)
             before = _apply(user, wanted)
             if not before:
                 return {}
-            if had_administrator and not any(u.is_administrator for u in everyone.values()):
-                raise ConflictError(
-                    f"'{name}' is the last enabled administrator; add or enable another one first",
-                    ErrorCode.LAST_ADMINISTRATOR,
-                    account=name,
-                )
+            separation.require_same(duties, everyone.values(), name)
             await end_sessions_of(session, user.id)
             changed = {field: wanted[field] for field in before}
             now = self._clock.now()
             await audit_trail.record(
                 session, now, actor, AuditAction.USER_CHANGE, name, reason=reason, old=before, new=changed
             )
+            await separation.end_double_duties(session, everyone.values(), actor, reason, now)
             return changed
 
     async def with_second_factor(self) -> set[int]:
@@ -220,8 +223,10 @@ def _wanted_fields(
     check_vendor(new_role, kept)
     scope = user.villages if villages is None else None if villages == "all" else villages
     check_scope(new_role, scope)
+    system = new_role is Role.ADMINISTRATOR and scope is None
     return {
         "role": new_role.value,
+        "also_security": user.also_security and system,
         "vendor": kept,
         "villages": scope,
         "display_name": display_name or user.display_name,
@@ -235,6 +240,11 @@ def _apply(user: User, wanted: dict[str, JsonInput]) -> dict[str, JsonInput]:
     for field in before:
         setattr(user, field, wanted[field])
     return before
+
+
+async def _everyone(session: AsyncSession) -> list[User]:
+    """Return all accounts, by id, with their rows locked."""
+    return list(await session.scalars(select(User).order_by(User.id).with_for_update()))
 
 
 async def _refuse_used_name(session: AsyncSession, name: str) -> None:

@@ -45,7 +45,8 @@ class Role(StrEnum):
     PATROL_OFFICER = "patrol_officer"
     FUNDER = "funder"
     CONTRACTOR = "contractor"
-    ADMINISTRATOR = "administrator"
+    ADMINISTRATOR = "administrator"  # runs the system: cameras, machine, settings
+    SECURITY_ADMINISTRATOR = "security_administrator"  # manages the accounts, and nothing else
     AUDITOR = "auditor"
 
 
@@ -79,7 +80,6 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.CAMERA_VIEW,
             P.CAMERA_MANAGE,
             P.PATROL_VIEW,
-            P.ACCOUNT_MANAGE,
             P.UNIT_MANAGE,
             P.REPORT_VIEW,
             P.API_VIEW,
@@ -87,21 +87,29 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.RETENTION_CONFIRM,
         }
     ),
+    Role.SECURITY_ADMINISTRATOR: frozenset({P.ACCOUNT_MANAGE, P.API_VIEW}),
     Role.AUDITOR: frozenset({P.AUDIT_VIEW, P.API_VIEW}),
 }
 
 
+EVERYBODYS = frozenset({P.PUBLIC, P.SIGNED_IN})  # no role grants these
 # Permissions that concern no single village: only accounts of the whole town have them.
 TOWN_PERMISSIONS = frozenset({P.ACCOUNT_MANAGE, P.AUDIT_VIEW, P.STATION_VIEW, P.RETENTION_CONFIRM})
 ROLES_REQUIRING_VILLAGES = frozenset({Role.FUNDER})  # each funder reads the reports of the villages that he paid for
-ROLES_REQUIRING_TOWN = frozenset({Role.AUDITOR})
+ROLES_REQUIRING_TOWN = frozenset({Role.SECURITY_ADMINISTRATOR, Role.AUDITOR})
 
 
-def allows(role: Role, permission: Permission, *, whole_town: bool = True) -> bool:
-    """Return whether an account of this role has the permission. `whole_town`: its scope is not limited to villages."""
+def allows(role: Role, permission: Permission, *, whole_town: bool = True, also_security: bool = False) -> bool:
+    """Return whether an account of this role has the permission. `whole_town`: its scope is not limited to villages.
+
+    `also_security`: an administrator who manages the accounts until the station has a security administrator
+    (core.accounts.separation).
+    """
     if permission in TOWN_PERMISSIONS and not whole_town:
         return False
-    return permission in (P.PUBLIC, P.SIGNED_IN) or permission in GRANTS[role]
+    if permission in EVERYBODYS or permission in GRANTS[role]:
+        return True
+    return also_security and permission in GRANTS[Role.SECURITY_ADMINISTRATOR]
 
 
 def scope_problem(role: Role, villages: Collection[str] | None) -> str:

@@ -45,7 +45,7 @@ class Identity:
     """The account that makes a request, resolved from a session.
 
     `villages` is None for the whole town. `code_at`: when a one-time code was last given in the session. `session`
-    distinguishes the sessions of one person; it is not a credential.
+    distinguishes the sessions of one person; it is not a credential. `also_security`: see `permissions.allows`.
     """
 
     user_id: int
@@ -59,9 +59,11 @@ class Identity:
     must_change: bool = False
     has_second_factor: bool = False
     code_at: datetime | None = None
+    also_security: bool = False
 
     def may(self, permission: Permission) -> bool:
-        return allows(self.role, permission, whole_town=self.villages is None)
+        town = self.villages is None
+        return allows(self.role, permission, whole_town=town, also_security=self.also_security)
 
     def sees_village(self, code: str | None) -> bool:
         return self.villages is None or (code is not None and code in self.villages)
@@ -111,6 +113,7 @@ class AccountSessions:
         return Identity(
             user.id, user.name, user.display_name, Role(user.role), _villages(user), sign_in.purpose, user.vendor,
             sign_in.token_hash[:16], user.must_change, enrolled_at is not None, sign_in.code_at,
+            user.also_security,
         )  # fmt: skip
 
     def _ended(self, sign_in: SignIn, role: Role, now: datetime) -> SessionEnd | None:

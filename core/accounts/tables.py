@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, String, false
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.accounts.permissions import Role
@@ -15,7 +15,12 @@ class User(Base):
     """An account of the console."""
 
     __tablename__ = "user"
-    __table_args__ = ({"comment": "People who may sign in"},)
+    __table_args__ = (
+        # R-ROLE-2: no account holds two of system, security and audit. This column is for the time before the first
+        # security administrator (core.accounts.separation).
+        CheckConstraint("NOT also_security OR role = 'administrator'", name="one_duty"),
+        {"comment": "People who may sign in"},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
     name: Mapped[str] = mapped_column(String(60), unique=True, comment="Log-in name")
@@ -33,10 +38,21 @@ class User(Base):
         comment="Somebody else set the password: it is changed at the next sign-in",
     )
 
+    also_security: Mapped[bool] = mapped_column(
+        default=False,
+        server_default=false(),
+        comment="Administrator who also manages the accounts, until the station has a security administrator",
+    )
+
     @property
     def is_administrator(self) -> bool:
-        """Whether this is an enabled administrator account."""
-        return self.role == Role.ADMINISTRATOR and not self.disabled
+        """Whether this is an enabled account that runs the system of the whole town."""
+        return self.role == Role.ADMINISTRATOR and self.villages is None and not self.disabled
+
+    @property
+    def manages_accounts(self) -> bool:
+        """Whether this is an enabled account that manages the accounts."""
+        return not self.disabled and (self.role == Role.SECURITY_ADMINISTRATOR or self.also_security)
 
 
 class SignIn(Base):

@@ -138,7 +138,7 @@ def _reachable(camera: Camera, state: CameraPresence, now: datetime) -> Checklis
     if state.presence is Presence.ONLINE:
         return ChecklistItem(Item.REACHABLE, ItemState.OK)
     if state.presence is Presence.OFFLINE and state.cause != GapCause.AUTH_REFUSED:
-        return ChecklistItem(Item.REACHABLE, ItemState.FAILED, camera.problem or state.cause)
+        return ChecklistItem(Item.REACHABLE, ItemState.FAILED, camera.problem or str(state.cause or ""))
     if camera.address is None:
         by_hand = any(s.url for s in camera.streams)
         return ChecklistItem(Item.REACHABLE, ItemState.TODO, "not_asked" if by_hand else "no_address")

@@ -45,11 +45,14 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CameraPresence:
-    """State of one camera now. `since`: offline since, as far as known; `cause`: why, empty if nobody knows."""
+    """State of one camera now. `since`: offline since, as far as known; `cause`: why, None if nobody knows.
+
+    The cause is what the recorder reports, or the family of the fault that says so.
+    """
 
     presence: Presence
     since: datetime | None = None
-    cause: str = ""
+    cause: GapCause | FaultFamily | None = None
 
     @property
     def is_online(self) -> bool:
@@ -64,8 +67,8 @@ def by_recorder(status: StreamReport | None, now: datetime) -> CameraPresence:
     if state == RecordingState.RECORDING or status.cause in SENDING_CAUSES:
         return CameraPresence(Presence.ONLINE)
     if status.cause in OFFLINE_CAUSES:
-        return CameraPresence(Presence.OFFLINE, status.last_picture or status.since, str(status.cause))
-    return CameraPresence(Presence.UNKNOWN, cause=str(status.cause or ""))
+        return CameraPresence(Presence.OFFLINE, status.last_picture or status.since, status.cause)
+    return CameraPresence(Presence.UNKNOWN, cause=status.cause)
 
 
 async def present_states(
@@ -136,7 +139,7 @@ def _presence(
         return told
     own, parents = faults.get(camera.id, ()), [f for f in faults.get("", ()) if topology.is_below(camera, f)]
     for fault in (*own[:1], *parents[:1]):
-        cause = told.cause if told is not None and told.presence is Presence.OFFLINE else str(fault.family)
+        cause = told.cause if told is not None and told.presence is Presence.OFFLINE else fault.family
         return CameraPresence(Presence.OFFLINE, fault.first_seen, cause)
     if told is not None:
         return told

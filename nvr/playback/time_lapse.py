@@ -4,10 +4,14 @@ Each chosen keyframe is a fragment of its own, whose media time is its distance 
 speed: gaps keep their (shortened) duration, and a position in the video is a time of day. A picture lasts until the
 next one, or until the recording breaks off. Nothing is decoded. The range is read in stretches, so that memory does not
 grow with it.
+
+A player has one decoder: footage in another codec than the first picture's ends the video. A `free` box at its end says
+where that footage begins (`end_box`), and the player asks for another time-lapse from there on.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -45,6 +49,7 @@ class TimeLapse:
         self.codec = ""  # h264, h265; empty: nothing was found yet
         self.codecs = ""  # RFC 6381, of the first picture
         self.shown_until_us = start_us  # how far the fragments that were read reach
+        self.other_codec_us: int | None = None  # where footage in another codec begins, which ended the video
 
     async def parts(self) -> AsyncIterator[Iterator[bytes]]:
         """Yield a blocking iterator of init segments and fragments for each stretch that has pictures."""
@@ -56,6 +61,8 @@ class TimeLapse:
             last = pictures.pop() if pictures else None  # how long it lasts is known with the next stretch
             if pictures:
                 yield self._fragments(pictures)
+            if self.other_codec_us is not None:
+                return
             position = until
         if last is not None:
             yield self._fragments([last])
@@ -76,15 +83,19 @@ class TimeLapse:
         return found
 
     def _fragments(self, pictures: Sequence[_Picture]) -> Iterator[bytes]:
-        """Yield a fragment for each picture of the first one's codec."""
+        """Yield a fragment for each picture, up to the first in another codec than the time-lapse's first."""
         for shown in pictures:
             gop = shown.gop
             try:
                 init = fmp4.without_audio(fmp4.read_init(gop.path))
                 codec, _ = fmp4.codec_configuration(init)
                 fragment = next(fmp4.scan(gop.path, gop.offset), None)
-                if fragment is None or not codec or codec != (self.codec or codec):
+                if fragment is None or not codec:
                     continue
+                if codec != (self.codec or codec):
+                    self.other_codec_us = max(gop.start_us, self._start)
+                    yield end_box(self.other_codec_us - self._start)
+                    return
                 with gop.path.open("rb") as f:
                     f.seek(fragment.data_offset)
                     picture = f.read(fragment.first_size)
@@ -102,3 +113,8 @@ class TimeLapse:
             lasts = max(SHORTEST, (shown.until_us - begin) * MEDIA_CLOCK // (self._speed * SECOND))
             self.shown_until_us = shown.until_us
             yield fmp4.moof(self._number, time, [lasts], [len(picture)], True) + picture
+
+
+def end_box(after_us: int) -> bytes:
+    """Return the box of 16 bytes that ends a time-lapse early: `free`, with the recorded time since its start (µs)."""
+    return struct.pack(">I4sQ", 16, b"free", after_us)

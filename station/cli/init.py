@@ -255,5 +255,7 @@ def _next_steps(target: Path, settings: Settings) -> None:
         f"\n{settings.station.name} is set up. Next:\n"
         f"  1. villages and cameras: edit {settings.inventory}, then {command} inventory check\n"
         f"  2. {command} serve           (applies the inventory at its first start)\n"
-        f"  3. sign in at http://{settings.web.host}:{settings.web.port}"
+        f"  3. sign in at http://{settings.web.host}:{settings.web.port}\n"
+        f"  4. let others manage the accounts and audit: {command} user add NAME --role security_administrator,\n"
+        f"     {command} user add NAME --role auditor"
     )

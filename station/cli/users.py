@@ -117,6 +117,7 @@ def user_list(ctx: click.Context, json_output: bool) -> None:
             "villages": u.villages,
             "disabled": bool(u.disabled),
             "must_change": bool(u.must_change),
+            "also_security": u.also_security,
             "second_factor": u.id in enrolled,
         }
         for u in users
@@ -126,7 +127,8 @@ def user_list(ctx: click.Context, json_output: bool) -> None:
 
 def _line(u: User) -> str:
     scope = "*" if u.villages is None else ",".join(u.villages)
-    return f"{u.name:20} {u.role:16} {scope}{'  disabled' if u.disabled else ''}"
+    also = "  manages the accounts too" if u.also_security else ""
+    return f"{u.name:20} {u.role:22} {scope}{also}{'  disabled' if u.disabled else ''}"
 
 
 @user.command("set")

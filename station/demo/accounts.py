@@ -15,6 +15,7 @@ ACCOUNTS = (
     ("leader", "陈所长", Role.APPROVER, None),
     ("patrol", "王巡逻", Role.PATROL_OFFICER, None),
     ("wangjia", "王家村委", Role.FUNDER, ["wangjia"]),
+    ("security", "安全管理", Role.SECURITY_ADMINISTRATOR, None),
     ("admin", "系统管理", Role.ADMINISTRATOR, None),
     ("auditor", "审计员", Role.AUDITOR, None),
     ("tianmu", "天目维护", Role.CONTRACTOR, None),

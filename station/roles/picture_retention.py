@@ -1,7 +1,8 @@
 """Retention of pictures of persons: of alerts, of watched subjects, of candidates, of patrol and faults, of orders.
 
 A row older than its limit loses its picture but stays; a hold on the camera's footage of that time keeps the picture.
-Then the folders are swept: a file that no row refers to (of a withdrawn candidate, or left by a crash) is deleted too.
+An example picture of a subject belongs to no camera: a hold for its case keeps it. Then the folders are swept: a file
+that no row refers to (of a withdrawn candidate, or left by a crash) is deleted too.
 Nothing is deleted while the station's time is not trusted.
 """
 
@@ -59,12 +60,16 @@ class PictureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OldPicture:
-    """A row whose retention time may be over: its camera, when that saw the picture, and when the time began."""
+    """A row whose retention time may be over: its camera, when that saw the picture, and when the time began.
+
+    `case`: the case that the picture belongs to instead of a camera.
+    """
 
     row: PictureRow
     camera: str
     seen_at: datetime
     kept_since: datetime
+    case: int | None = None
 
 
 class PictureRetention:
@@ -118,7 +123,7 @@ class PictureRetention:
                 holds = await effective_holds(session, trust)
                 pictures = await _FIND[kind](session, before, position)
                 for picture in pictures:
-                    is_held = _held(holds, picture.camera, picture.seen_at)
+                    is_held = _held(holds, picture)
                     if _age_days(trust, picture.kept_since) >= days and not is_held:
                         await _forget(session, picture.row)
                         expired += 1
@@ -148,7 +153,7 @@ async def _subjects(session: AsyncSession, before: datetime, position: int) -> S
         .where(WatchExample.picture != "", WatchSubject.expires_at < before, WatchExample.id > position)
     )
     found = await session.execute(query.order_by(WatchExample.id).limit(BATCH))
-    return [OldPicture(e, "", s.proposed_at, s.expires_at) for e, s in found]
+    return [OldPicture(e, "", s.proposed_at, s.expires_at, s.case) for e, s in found]
 
 
 async def _candidates(session: AsyncSession, before: datetime, position: int) -> Sequence[OldPicture]:
@@ -208,9 +213,11 @@ def _age_days(trust: ClockCheck, at: datetime) -> float:
     return trust.age_us(at_us, at_us) / 86_400e6
 
 
-def _held(holds: Iterable[Hold], camera: str, at: datetime) -> bool:
-    at_us = to_microseconds(at)
-    return any(h.camera == camera and h.start_us <= at_us < h.end_us for h in holds)
+def _held(holds: Iterable[Hold], picture: OldPicture) -> bool:
+    if picture.case is not None:
+        return any(h.case == picture.case for h in holds)
+    at_us = to_microseconds(picture.seen_at)
+    return any(h.camera == picture.camera and h.start_us <= at_us < h.end_us for h in holds)
 
 
 async def _forget(session: AsyncSession, row: PictureRow) -> None:

@@ -344,6 +344,36 @@ def test_revision_0045_names_the_layouts_of_saved_views(station: Station) -> Non
     assert layouts() == [4, 25, 6, 9, 4]
 
 
+def test_revision_0054_lets_administrators_of_the_town_go_on_managing_accounts(station: Station) -> None:
+    station.go("upgrade", "0053")
+    columns = "name, display_name, role, villages, password_hash, disabled"
+    people = [
+        ("root", "administrator", "NULL"), ("second", "administrator", "'null'"),  # both mean the whole town
+        ("local", "administrator", """'["wangjia"]'"""), ("zhang", "video_officer", "NULL"),
+    ]  # fmt: skip
+    with station.engine.begin() as connection:
+        for name, role, villages in people:
+            connection.exec_driver_sql(
+                f"INSERT INTO \"user\" ({columns}) VALUES ('{name}', 'n', '{role}', {villages}, 'x', false)"
+            )
+        connection.exec_driver_sql(
+            "INSERT INTO sign_in (token_hash, user_id, created_at, seen_at, purpose) "
+            "VALUES ('t', 1, '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00', '')"
+        )
+    station.go("upgrade", "0054")
+    with station.engine.begin() as connection:
+        rows = connection.exec_driver_sql('SELECT name FROM "user" WHERE also_security ORDER BY id').scalars()
+        assert list(rows) == ["root", "second"]
+        assert connection.exec_driver_sql("SELECT count(*) FROM sign_in").scalar() == 1
+        connection.exec_driver_sql("UPDATE \"user\" SET role = 'security_administrator' WHERE name = 'zhang'")
+    with pytest.raises(sa.exc.IntegrityError), station.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE \"user\" SET also_security = true WHERE name = 'zhang'")
+    station.go("downgrade", "0053")
+    with station.engine.begin() as connection:
+        role = connection.exec_driver_sql("SELECT role FROM \"user\" WHERE name = 'zhang'").scalar()
+        assert role == "administrator"  # the older release has nobody else who manages accounts
+
+
 def _ordered(rows: Any) -> list[str]:
     return sorted(json.dumps(row, sort_keys=True) for row in rows)
 

@@ -99,6 +99,12 @@ async def sign_in(database: Database, station_settings: Settings) -> AsyncIterat
     clients: list[Client] = []
     known: set[str] = set()
 
+    async def add(role: Role, name: str, villages: list[str] | None) -> None:
+        if name not in known:
+            known.add(name)
+            company = "Ning Hai" if role is Role.CONTRACTOR else ""
+            await accounts.create(name, PASSWORD, role, villages=villages, vendor=company, actor="test")
+
     async def make(role: Role | None, villages: list[str] | None = None) -> Client:
         client = TestClient(test_server)
         clients.append(client)
@@ -106,10 +112,9 @@ async def sign_in(database: Database, station_settings: Settings) -> AsyncIterat
             if villages is None and role in ROLES_REQUIRING_VILLAGES:
                 villages = ["wangjia"]
             name = f"{role.value}-{'-'.join(villages or ['all'])}"
-            if name not in known:
-                known.add(name)
-                company = "Ning Hai" if role is Role.CONTRACTOR else ""
-                await accounts.create(name, PASSWORD, role, villages=villages, vendor=company, actor="test")
+            if role is Role.ADMINISTRATOR:  # the duties are separate, as on a station that is set up
+                await add(Role.SECURITY_ADMINISTRATOR, f"{Role.SECURITY_ADMINISTRATOR.value}-all", None)
+            await add(role, name, villages)
             reply = await client.post("/api/session", json={"name": name, "password": PASSWORD}, headers=HEADERS)
             assert reply.status == 200, await reply.text()
         return client

@@ -72,7 +72,7 @@ async def test_a_session_ends_after_twelve_hours(sign_in: Open, database: Databa
 
 
 async def test_requests_of_a_disabled_account_say_why(sign_in: Open) -> None:
-    root, client = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.VIDEO_OFFICER)
+    root, client = await sign_in(Role.SECURITY_ADMINISTRATOR), await sign_in(Role.VIDEO_OFFICER)
     status, told = await submit(root, "/api/accounts/video_officer-all", disabled=True, **REASON)
     assert (status, told["disabled"]) == (200, True)
     status, told = await me(client)
@@ -82,7 +82,7 @@ async def test_requests_of_a_disabled_account_say_why(sign_in: Open) -> None:
 
 
 async def test_an_initial_password_must_be_changed_first(sign_in: Open, database: Database) -> None:
-    root, client = await sign_in(Role.ADMINISTRATOR), await sign_in(None)
+    root, client = await sign_in(Role.SECURITY_ADMINISTRATOR), await sign_in(None)
     first, own = "given by the chief", "chosen by myself"
     body = {"name": "new", "role": "video_officer", "villages": ["wangjia"], "password": first, "reason": "新入职"}
     assert (await submit(root, "/api/accounts", **body))[0] == 200
@@ -106,7 +106,7 @@ async def test_an_initial_password_must_be_changed_first(sign_in: Open, database
         rows = list(await session.scalars(select(AuditRow).where(AuditRow.object == "new").order_by(AuditRow.id)))
         stored = [str(r.data) for r in await session.scalars(select(AuditRow))]
     assert [(r.actor, r.action) for r in rows if r.action.startswith("user.")] == [
-        ("administrator-all", "user.create"), ("new", "user.password_refused"), ("new", "user.password"),
+        ("security_administrator-all", "user.create"), ("new", "user.password_refused"), ("new", "user.password"),
     ]  # fmt: skip
     assert not [t for t in stored if first in t or own in t]
 
@@ -118,7 +118,7 @@ async def test_a_new_password_ends_the_other_sessions(sign_in: Open) -> None:
 
 
 async def test_account_changes_need_a_reason(sign_in: Open, database: Database) -> None:
-    root = await sign_in(Role.ADMINISTRATOR)
+    root = await sign_in(Role.SECURITY_ADMINISTRATOR)
     await sign_in(Role.VIDEO_OFFICER)
     path = "/api/accounts/video_officer-all"
     assert (await submit(root, path, role="investigator"))[0] == 422
@@ -135,17 +135,17 @@ async def test_account_changes_need_a_reason(sign_in: Open, database: Database) 
     async with database.reading() as session:
         rows = list(await session.scalars(select(AuditRow).where(AuditRow.object == "video_officer-all")))
     assert {(r.actor, r.reason) for r in rows if r.action in ("user.change", "user.reset")} == {
-        ("administrator-all", "调离")
+        ("security_administrator-all", "调离")
     }
 
 
 async def test_administrators_cannot_change_themselves(sign_in: Open) -> None:
-    root = await sign_in(Role.ADMINISTRATOR)
+    root = await sign_in(Role.SECURITY_ADMINISTRATOR)
     for body in ({"role": "approver"}, {"disabled": True}, {"villages": ["wangjia"]}):
-        assert (await submit(root, "/api/accounts/administrator-all", **body, **REASON))[0] == 403
-    assert (await submit(root, "/api/accounts/administrator-all/password", password="another password", **REASON))[
-        0
-    ] == 403
+        assert (await submit(root, "/api/accounts/security_administrator-all", **body, **REASON))[0] == 403
+    assert (
+        await submit(root, "/api/accounts/security_administrator-all/password", password="another password", **REASON)
+    )[0] == 403
 
 
 async def test_village_administrators_cannot_manage_accounts(sign_in: Open) -> None:
@@ -213,7 +213,7 @@ def test_only_own_cookies_are_read() -> None:
 
 
 async def test_sessions_are_listed_and_ended(sign_in: Open, database: Database) -> None:
-    administrator, officer = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.VIDEO_OFFICER)
+    administrator, officer = await sign_in(Role.SECURITY_ADMINISTRATOR), await sign_in(Role.VIDEO_OFFICER)
     second = await sign_in(Role.VIDEO_OFFICER)
     path = "/api/accounts/video_officer-all/sessions"
     async with administrator.get(path) as reply:
@@ -234,13 +234,13 @@ async def test_sessions_are_listed_and_ended(sign_in: Open, database: Database) 
     async with database.reading() as session:
         rows = await session.scalars(select(AuditRow).where(AuditRow.action == "session.end"))
         assert [(r.actor, r.object, r.reason) for r in rows] == [
-            ("administrator-all", "video_officer-all", "lost phone"),
-            ("administrator-all", "video_officer-all", "left the station"),
+            ("security_administrator-all", "video_officer-all", "lost phone"),
+            ("security_administrator-all", "video_officer-all", "left the station"),
         ]
 
 
 async def test_a_waiting_account_is_unlocked(sign_in: Open) -> None:
-    administrator, stranger = await sign_in(Role.ADMINISTRATOR), await sign_in(None)
+    administrator, stranger = await sign_in(Role.SECURITY_ADMINISTRATOR), await sign_in(None)
     await sign_in(Role.APPROVER)
     wrong = {"name": "approver-all", "password": "not the password"}
     for _ in range(6):
@@ -265,6 +265,8 @@ async def test_a_waiting_account_is_unlocked(sign_in: Open) -> None:
 def test_duties_are_separated() -> None:
     """R-ROLE-2: an account has one role, and no role both runs the station or its accounts and audits it."""
     for role, granted in GRANTS.items():
+        system = granted & {Permission.STATION_VIEW, Permission.CAMERA_MANAGE}
+        assert not (system and Permission.ACCOUNT_MANAGE in granted), role
         running = granted & {Permission.ACCOUNT_MANAGE, Permission.STATION_VIEW, Permission.CAMERA_MANAGE}
         assert not (Permission.AUDIT_VIEW in granted and running), role
         video = granted & {Permission.LIVE_VIEW, Permission.PLAYBACK_VIEW, Permission.SEARCH}
@@ -274,9 +276,9 @@ def test_duties_are_separated() -> None:
 
 
 async def test_nobody_gives_himself_another_duty(sign_in: Open) -> None:
-    administrator = await sign_in(Role.ADMINISTRATOR)
+    administrator = await sign_in(Role.SECURITY_ADMINISTRATOR)
     body = {"role": "auditor", "reason": "for a moment"}
-    async with administrator.post("/api/accounts/administrator-all", json=body, headers=HEADERS) as reply:
+    async with administrator.post("/api/accounts/security_administrator-all", json=body, headers=HEADERS) as reply:
         assert reply.status == 403
     await sign_in(Role.AUDITOR)
     for role in ("administrator", "video_officer"):
@@ -284,3 +286,46 @@ async def test_nobody_gives_himself_another_duty(sign_in: Open) -> None:
         async with administrator.post("/api/accounts/auditor-all", json=body, headers=HEADERS) as reply:
             assert (await reply.json())["role"] == role  # it has the new duty instead of the old one
         assert (await (await sign_in(Role.AUDITOR)).get("/api/audit")).status == 403
+
+
+async def test_an_administrator_manages_accounts_until_there_is_a_security_administrator(
+    sign_in: Open, database: Database
+) -> None:
+    client = await sign_in(None)
+    await services_of(client).accounts.create("root", PASSWORD, Role.ADMINISTRATOR, actor="init")
+    status, told = await submit(client, "/api/session", name="root", password=PASSWORD)
+    assert status == 200 and {"account.manage", "station.view"} <= set(told["permissions"])
+    async with client.get("/api/accounts") as reply:
+        assert [(a["name"], a["also_security"]) for a in await reply.json()] == [("root", True)]
+    new = {"name": "sec", "role": "security_administrator", "password": "given by root", "reason": "三员分立"}
+    assert (await submit(client, "/api/accounts", **new))[0] == 200
+    assert (await me(client))[0] == 401, "its permissions have changed: it signs in again"
+    status, told = await submit(client, "/api/session", name="root", password=PASSWORD)
+    assert "account.manage" not in told["permissions"] and "station.view" in told["permissions"]
+    async with client.get("/api/accounts") as reply:
+        assert reply.status == 403
+    async with database.reading() as session:
+        rows = list(await session.scalars(select(AuditRow).where(AuditRow.action == "user.change")))
+    assert [(r.actor, r.object, r.reason, r.data["new"]) for r in rows] == [
+        ("root", "root", "三员分立", {"also_security": False})
+    ]
+
+
+async def test_the_auditor_sees_who_holds_which_duty(sign_in: Open) -> None:
+    auditor = await sign_in(Role.AUDITOR)
+    accounts = services_of(auditor).accounts
+    await accounts.create("root", PASSWORD, Role.ADMINISTRATOR, actor="init")
+
+    async def duties() -> Any:
+        async with auditor.get("/api/audit/duties") as reply:
+            return await reply.json()
+
+    joined = {"system": ["root"], "security": [], "audit": ["auditor-all"], "double": ["root"], "separate": False}
+    assert await duties() == joined
+    await accounts.create("sec", PASSWORD, Role.SECURITY_ADMINISTRATOR, actor="root")
+    assert await duties() == joined | {"security": ["sec"], "double": [], "separate": True}
+
+
+async def test_the_villages_of_a_scope_are_listed_for_who_manages_accounts(sign_in: Open) -> None:
+    async with (await sign_in(Role.SECURITY_ADMINISTRATOR)).get("/api/accounts/villages") as reply:
+        assert {"code": "wangjia", "name": "王家村"} in await reply.json()

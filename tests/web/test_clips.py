@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import shutil
+import struct
 import subprocess
 import zipfile
 from pathlib import Path
@@ -19,6 +20,7 @@ from aiohttp import ClientError, web
 from playwright.async_api import async_playwright
 
 from core.accounts.permissions import Role
+from core.audit.audit_trail import AuditRow
 from core.clock import SECOND, from_microseconds
 from core.database import Database
 from nvr.archive.reader import LocatedGop
@@ -269,6 +271,39 @@ async def test_a_picture_of_a_time_lapse_lasts_until_the_next_over_stretches(
     ends = [(pts or 0) + (length or 0) for pts, length in shown]
     assert all(abs(end - (pts or 0)) <= 1 for end, (pts, _) in zip(ends, shown[1:], strict=False))
     assert ends[-1] == pytest.approx(40 / 60 * 90_000, abs=2)
+
+
+async def test_a_time_lapse_ends_where_another_codec_begins(
+    sign_in: SignIn, database: Database, tmp_path: Path
+) -> None:
+    """Asked again from the place that its last box names, it goes on in that codec; together they show everything."""
+    await add_volume(database, tmp_path / "video")
+    start = minutes_ago(20)
+    starts = [start + n * CLIP_US for n in range(20)]
+    await record(database, tmp_path / "video", "wj-01/main", starts[:10])
+    await record(database, tmp_path / "video", "wj-01/main", starts[10:], street_pictures("h265", (320, 180)))
+    client = await sign_in(Role.INVESTIGATOR)
+    await state_purpose(client)
+    shown: list[float] = []
+    begin, codecs = 0, list[str]()
+    while True:
+        _, headers, body = await lapse(client, start + begin, 40 - begin // SECOND, speed="60")
+        codecs.append(headers["X-Minwang-Codecs"][:4])
+        with av.open(io.BytesIO(body)) as container:
+            shown += [begin / SECOND + 60 * float(f.time or 0) for f in container.decode(video=0)]
+        size, kind, after = struct.unpack(">I4sQ", body[-16:])
+        if (size, kind) != (16, b"free"):
+            break
+        begin += after
+    assert codecs == ["avc1", "hvc1"] and begin == 24 * SECOND  # keyframes are six seconds apart
+    assert shown == pytest.approx([0, 6, 12, 18, 24, 30, 36], abs=0.01)
+    (row,) = await closing_rows(client, database)
+    assert row.data["end"] == from_microseconds(start + 40 * SECOND).isoformat()
+
+
+async def closing_rows(client: Client, database: Database) -> list[AuditRow]:
+    await services_of(client).playback_log.flush(everything=True)
+    return await audit_rows(database, "time_lapse.close")
 
 
 async def test_a_time_lapse_begins_in_the_middle_of_a_gop(sign_in: SignIn, footage: Footage) -> None:

@@ -118,7 +118,7 @@ async def test_acceptance_needs_complete_checks(crowd: VirtualCameras, sign_in: 
     view = await post(officer, "/api/cameras/wj-01/acceptance", body)
     assert view["missing"] == ["field_of_view", "sign_photo"]
     await post(officer, "/api/cameras/wj-01/acceptance", {"places": ["moon"]}, 422)
-    await post(officer, "/api/cameras/wj-01/acceptance", {"legal_class": "8"}, 400)
+    await post(officer, "/api/cameras/wj-01/acceptance", {"legal_class": "8"}, 422)
     async with database.reading() as session:
         camera = await session.get_one(Camera, "wj-01")
     assert camera.profile["responsible"] == "王村长" and camera.accepted_at is None

@@ -66,7 +66,7 @@ async def test_sign_in_in_two_steps(sign_in: SignIn) -> None:
 
 async def test_without_it_an_account_may_only_enrol(sign_in: SignIn) -> None:
     """Of every other route: the answer is the same whatever the role's permissions are."""
-    client = await sign_in(Role.ADMINISTRATOR)
+    client = await sign_in(Role.SECURITY_ADMINISTRATOR)
     assert (await get(client, "/api/me"))["must_enrol"] is True
     closed = [r for r in ROUTES if r.permission is not Permission.PUBLIC]
     closed = [r for r in closed if (r.method, r.path) not in ROUTES_BEFORE_ENROLMENT]
@@ -92,13 +92,19 @@ async def test_enrolment_ends_other_sessions_and_a_removal_demands_another(sign_
 
 
 async def test_an_administrator_resets_another_s(sign_in: SignIn, database: Database) -> None:
-    root, leader, stranger = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.APPROVER), await sign_in(None)
+    root, leader, stranger = (
+        await sign_in(Role.SECURITY_ADMINISTRATOR),
+        await sign_in(Role.APPROVER),
+        await sign_in(None),
+    )
     root_secret, _ = await enrol(root)
     await enrol(leader)
     listed = {a["name"]: a for a in await get(root, "/api/accounts")}
     assert (listed["approver-all"]["second_factor"], listed["approver-all"]["must_have_second_factor"]) == (True, True)
     body = {"reason": "手机丢失"}
-    assert (await post(root, "/api/accounts/administrator-all/second-factor/reset", body, 403))["code"] == "own_account"
+    assert (await post(root, "/api/accounts/security_administrator-all/second-factor/reset", body, 403))[
+        "code"
+    ] == "own_account"
     told = await post(root, "/api/accounts/approver-all/second-factor/reset", body)
     assert told["second_factor"] is False and (await leader.get("/api/me")).status == 401
     assert (await password_of(stranger, "approver-all"))["must_enrol"] is True

@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.records import AcceptanceFacts
+from cameras.records import AcceptanceFacts, LegalClass
 from cameras.registry import acceptance, registry
 from cameras.registry.acceptance import MaskState, ProhibitedPlace
 from cameras.states import StreamKind
@@ -38,7 +38,7 @@ class AcceptanceBody(BaseModel):
         None, description="Prohibited places that it is not in and does not look into"
     )
     masks: MaskState | None = None
-    legal_class: str | None = None
+    legal_class: LegalClass | None = None
     responsible: str | None = Field(None, max_length=40)
     picture: bool = Field(False, description="Take the newest picture as the field of view; needs a stated purpose")
 

@@ -1,7 +1,8 @@
 """Routes for accounts: list, add, change, set passwords, unlock, end sessions.
 
-Only an administrator of the whole town holds ACCOUNT_MANAGE (core.accounts.permissions.TOWN_PERMISSIONS). The scope
-checks here (`_within`, `_check_scope`) are a second safeguard.
+Security administrators hold ACCOUNT_MANAGE; before a station has one, an administrator of the whole town does
+(core.accounts.separation). Both have the whole town: the scope checks here (`_within`, `_check_scope`) are a second
+safeguard.
 """
 
 from __future__ import annotations
@@ -33,11 +34,19 @@ class AccountView(BaseModel):
     vendor: str
     disabled: bool
     must_change: bool
+    also_security: bool = Field(
+        description="An administrator who also manages the accounts, until there is a security administrator"
+    )
     second_factor: bool = Field(description="It has one; an account whose role needs one sets it up at the sign-in")
     must_have_second_factor: bool
     waits_until: datetime | None = Field(
         None, description="After wrong passwords it has to wait at some source until then; null: it does not"
     )
+
+
+class VillageName(BaseModel):
+    code: str
+    name: str
 
 
 class SessionView(BaseModel):
@@ -95,6 +104,13 @@ async def list_accounts(c: Context) -> list[AccountView]:
     users = [u for u in await c.services.accounts.list_users() if _within(c, u.villages)]
     enrolled = await c.services.accounts.with_second_factor()
     return [_view(c, u, enrolled).model_copy(update={"waits_until": waits.get(u.name)}) for u in users]
+
+
+@routes.add("GET", "/api/accounts/villages", Permission.ACCOUNT_MANAGE, reply=list[VillageName])
+async def villages_of_scopes(c: Context) -> list[VillageName]:
+    """The villages that a scope may name: whoever manages the accounts need not see cameras."""
+    async with c.services.database.reading() as session:
+        return [VillageName(code=v.code, name=v.name) for v in await lookup.villages(session)]
 
 
 @routes.add("POST", "/api/accounts", Permission.ACCOUNT_MANAGE, body=NewAccount, reply=AccountView)
@@ -208,10 +224,11 @@ async def _self(c: AnyContext) -> User:
 
 
 def refuse_own_account(c: AnyContext, user: User) -> None:
-    """Raise ForbiddenError if the account is the administrator's own: nobody changes their own role, scope or state."""
+    """Raise ForbiddenError if the account is the caller's own: nobody changes their own role, scope or state."""
     if user.id == c.identity.user_id:
         raise ForbiddenError(
-            "you cannot change your own account; ask another administrator (change your password under 'password')",
+            "you cannot change your own account; ask another security administrator (change your password under "
+            "'password')",
             ErrorCode.OWN_ACCOUNT,
         )
 
@@ -254,6 +271,7 @@ def _view(c: AnyContext, u: User, enrolled: set[int]) -> AccountView:
     role = Role(u.role)
     return AccountView(
         name=u.name, display_name=u.display_name, role=role, villages=u.villages, vendor=u.vendor,
-        disabled=bool(u.disabled), must_change=bool(u.must_change), second_factor=u.id in enrolled,
+        disabled=bool(u.disabled), must_change=bool(u.must_change), also_security=u.also_security,
+        second_factor=u.id in enrolled,
         must_have_second_factor=must_have(c.services.settings.accounts.second_factor, role),
     )  # fmt: skip

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from cameras.registry import lookup
 from core.accounts.permissions import Permission
+from core.accounts.separation import separation
 from core.audit import audit_trail, pages
 from core.audit.actions import AuditAction as A
 from core.audit.audit_trail import AuditRow
@@ -106,6 +107,16 @@ class AuditPage(BaseModel):
     sealed_at: datetime | None = Field(description="When rows and last hash were sealed outside the database")
 
 
+class DutiesView(BaseModel):
+    """Who holds which of the three duties that no account may combine (R-ROLE-2): enabled accounts, as log-in names."""
+
+    system: list[str]
+    security: list[str]
+    audit: list[str]
+    double: list[str] = Field(description="Run the system and manage the accounts, for want of the second")
+    separate: bool = Field(description="Whether each duty has an account of its own")
+
+
 class ViewersQuery(BaseModel):
     days: int = Field(30, ge=1, le=92)
     viewers: int = Field(3, ge=1, le=1000, description="Only cameras that at least so many accounts looked at")
@@ -141,6 +152,16 @@ async def read_audit_trail(c: Context[AuditQuery]) -> AuditPage:
         unverifiable=state.foreign,
         doubted=state.doubted,
         sealed_at=datetime.fromisoformat(state.sealed_at) if state.sealed_at else None,
+    )
+
+
+@routes.add("GET", "/api/audit/duties", Permission.AUDIT_VIEW, reply=DutiesView)
+async def duties(c: Context) -> DutiesView:
+    """Who runs the system, who manages the accounts, who audits."""
+    async with c.services.database.reading() as session:
+        found = await separation(session)
+    return DutiesView(
+        system=found.system, security=found.security, audit=found.audit, double=found.double, separate=found.complete
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from cameras.records import LegalClass
 from cameras.registry import acceptance, editing, lookup, registry
 from cameras.tables import Camera
 from core import events
@@ -55,7 +56,7 @@ class CameraEditBody(BaseModel):
     cost: float | None = None
     installed: date | None = None
     expected_make: str | None = None
-    legal_class: Literal["7.1", "7.2", "9", "non_public"] | None = None
+    legal_class: LegalClass | None = None
     manager_unit: str | None = None
     responsible: str | None = None
     maintainer: str | None = None

@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field, StringConstraints
 
 from core.accounts.attempts import DEVICE_RETENTION
-from core.accounts.permissions import GRANTS, Permission, Role
+from core.accounts.permissions import EVERYBODYS, Permission, Role
 from core.accounts.second_factor.policy import must_enrol
 from core.accounts.sessions import Identity
 from core.accounts.sign_in import CODE_AWAITED_FOR, CodeNeeded, OpenedSession
@@ -172,7 +172,7 @@ async def _me(c: AnyContext, identity: Identity) -> Me:
         role=identity.role,
         purpose=identity.purpose,
         villages=None if identity.villages is None else list(identity.villages),
-        permissions=sorted(p for p in GRANTS[identity.role] if identity.may(p)),
+        permissions=sorted(p for p in Permission if p not in EVERYBODYS and identity.may(p)),
         station=c.services.settings.station.name,
         time_zone=c.services.settings.station.timezone,
         must_change=identity.must_change,

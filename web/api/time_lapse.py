@@ -82,7 +82,9 @@ async def time_lapse(c: Context[TimeLapseQuery]) -> web.StreamResponse:
     """Keyframes of up to seven days at 60 to 600 times the speed, as fragmented MP4 for MSE; needs a stated purpose.
 
     A position in the video, in seconds, times the speed is the time since `from`. The header X-Minwang-Codecs names the
-    codec for `addSourceBuffer`. A row `time_lapse.close` says how long it was watched, and how far.
+    codec for `addSourceBuffer`. Where footage in another codec begins, the video ends with a `free` box of 16 bytes:
+    its 8 bytes of content are the recorded microseconds since `from` at which to ask again. A row `time_lapse.close`
+    says how long it was watched, and how far.
     """
     camera = await visible_camera(c, with_retired=True)
     start, end = to_microseconds(c.query.start), to_microseconds(c.query.end)
@@ -125,7 +127,8 @@ async def _until_end(
     async for part in parts:
         yield part
         viewing.end_us = max(viewing.end_us, lapse.shown_until_us)
-    viewing.end_us = max(viewing.end_us, to_microseconds(c.query.end))
+    if lapse.other_codec_us is None:
+        viewing.end_us = max(viewing.end_us, to_microseconds(c.query.end))
 
 
 async def _first_piece(c: AnyContext, parts: AsyncIterator[Iterator[bytes]]) -> tuple[Iterator[bytes], bytes]:

@@ -191,4 +191,9 @@ class CheckRemedy(SentenceCode):
     INSTALL_FONT = "install_font", "install a font with Chinese characters: apt-get install fonts-noto-cjk"
     USE_OWN_USER = "use_own_user", "run the station as a user of its own: minwang install"
     REQUIRE_SECOND_FACTOR = "require_second_factor", 'set second_factor = "required" in [accounts]'
+    ADD_SECURITY_ADMINISTRATOR = (
+        "add_security_administrator",
+        "let another person manage the accounts: minwang user add NAME --role security_administrator",
+    )
+    ADD_AUDITOR = "add_auditor", "let another person audit: minwang user add NAME --role auditor"
     CHANGE_MODE = "change_mode", "chmod {mode} {path}"

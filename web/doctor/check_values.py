@@ -180,6 +180,10 @@ class CheckValue(SentenceCode):
     # Accounts
     SECOND_FACTOR_OFF = "second_factor_off", "not required: a stolen password opens an administrator's account"
     SECOND_FACTOR_ON = "second_factor_on", "required; {enrolled} of {accounts} accounts that need it have it"
+    DUTIES_DOUBLE = "duties_double", "{accounts} runs the system and manages the accounts as well"
+    NO_SECURITY_ADMINISTRATOR = "no_security_administrator", "no enabled account manages the accounts"
+    NO_AUDITOR = "no_auditor", "no enabled account audits"
+    DUTIES_SEPARATE = "duties_separate", "system, accounts and audit are different people's"
 
     # Machine
     CAMERAS_NOT_KNOWN = "cameras_not_known", "the number of cameras is not known"

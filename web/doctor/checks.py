@@ -42,6 +42,7 @@ CHECKS = (
     Check(CheckName.BACKUP, data.backup),
     Check(CheckName.MESSAGES, messages.messages, keep_s=60),
     Check(CheckName.SECOND_FACTOR, accounts.second_factor, keep_s=60),
+    Check(CheckName.SEPARATION, accounts.separate_duties, keep_s=60),
 )
 
 

@@ -57,6 +57,7 @@ class CheckName(StrEnum):
     BACKUP = "backup"
     MESSAGES = "messages"
     SECOND_FACTOR = "second factor"
+    SEPARATION = "separation"
 
 
 class Fact(BaseModel):

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from cameras.records import LEGAL_CLASSES, LegalClass
 from cameras.registry import acceptance
 from cameras.tables import Acceptance, Camera
 from health.camera_states import SEVERITY, CameraState, JudgedCamera
 from health.checks.checklist import ChecklistItem, Item, ItemState
+from health.vocabulary import FaultFamily
 
 
 class CameraSort(StrEnum):
@@ -33,13 +36,13 @@ class CameraRow(BaseModel):
     credential: str | None = Field(description="Name of its credential; the password is never told")
     make: str = Field(description="Maker and model as it reports them; empty: never identified")
     firmware: str
-    legal_class: str
+    legal_class: LegalClass | Literal[""] = Field(description="Class of Decree 799; empty: not set")
     manager_unit: str
     responsible: str
     maintainer: str
     warranty_until: str
     state: CameraState
-    faults: list[str]
+    faults: list[FaultFamily | str] = Field(description="Families of its open faults")
     retired: bool
     placed: bool = Field(description="Its position is known")
     accepted_at: datetime | None
@@ -128,7 +131,7 @@ def camera_row(
         credential=camera.credential,
         make=f"{device.get('manufacturer', '')} {device.get('model', '')}".strip(),
         firmware=device.get("firmware", ""),
-        legal_class=profile.get("legal_class", ""),
+        legal_class=next((c for c in LEGAL_CLASSES if c == profile.get("legal_class")), ""),
         manager_unit=profile.get("manager_unit", ""),
         responsible=profile.get("responsible", ""),
         maintainer=profile.get("maintainer", ""),

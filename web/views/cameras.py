@@ -12,6 +12,7 @@ from cameras.states import StreamKind
 from cameras.tables import Camera, Stream
 from health.camera_states import CameraState, judge
 from health.checks.presence import CameraPresence, Presence
+from health.vocabulary import FaultFamily
 from nvr.engine_choice import EngineKind
 from nvr.recorder.stream_status import UNKNOWN, state_of
 from nvr.recording_state import RecordingState
@@ -48,7 +49,7 @@ class CameraView(BaseModel):
     name: str
     village: str
     state: CameraState
-    faults: list[str]
+    faults: list[FaultFamily | str] = Field(description="Families of its open faults")
     ptz: bool  # the camera can pan, tilt or zoom
     streams: list[StreamView]
 

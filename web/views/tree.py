@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from cameras.registry.lookup import CameraSummary
 from cameras.tables import Village
 from health.camera_states import ONLINE_STATES, SEVERITY, CameraState, JudgedCamera
+from health.vocabulary import FaultFamily
 
 
 class CameraKind(StrEnum):
@@ -29,7 +30,7 @@ class TreeCamera(BaseModel):
     kind: CameraKind
     sub: bool = Field(description="It has a sub-stream")
     position: list[float] | None = Field(description="Longitude and latitude (WGS 84); null: not placed")
-    faults: list[str] = Field(description="Families of its open faults")
+    faults: list[FaultFamily | str] = Field(description="Families of its open faults")
 
 
 class TreeVillage(BaseModel):

@@ -10,7 +10,7 @@ from core.error_codes import ErrorCode
 from core.errors import ForbiddenError
 from core.settings import SecondFactorPolicy
 
-ROLES = frozenset({Role.APPROVER, Role.ADMINISTRATOR, Role.AUDITOR})
+ROLES = frozenset({Role.APPROVER, Role.ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR, Role.AUDITOR})
 CONFIRMED_FOR = timedelta(minutes=5)  # so long a code counts for what needs a fresh one
 
 

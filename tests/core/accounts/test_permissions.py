@@ -26,9 +26,9 @@ EXPECTED = {
     Role.FUNDER: "report.view",
     Role.CONTRACTOR: "order.own",
     Role.ADMINISTRATOR: (
-        "account.manage api.view camera.manage camera.view patrol.view report.view retention.confirm station.view "
-        "unit.manage"
+        "api.view camera.manage camera.view patrol.view report.view retention.confirm station.view unit.manage"
     ),
+    Role.SECURITY_ADMINISTRATOR: "account.manage api.view",
     Role.AUDITOR: "api.view audit.view",
 }
 PICTURES = {"live.view", "playback.view", "search", "alert.view", "order.own"}  # each of them shows pictures
@@ -40,7 +40,7 @@ def test_what_a_role_may(role: Role) -> None:
     assert {p.value for p in GRANTS[role]} == set(EXPECTED[role].split())
 
 
-@pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.FUNDER, Role.AUDITOR])
+@pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR, Role.FUNDER, Role.AUDITOR])
 def test_who_sees_no_pictures(role: Role) -> None:
     assert PICTURES.isdisjoint(EXPECTED[role].split())
 

@@ -274,7 +274,7 @@ async def test_a_new_password_needs_no_second_code(desk: Desk) -> None:
 
 def test_the_roles_that_must_have_it() -> None:
     needed = {role for role in Role if policy.must_have(SecondFactorPolicy.REQUIRED, role)}
-    assert needed == {Role.APPROVER, Role.ADMINISTRATOR, Role.AUDITOR}
+    assert needed == {Role.APPROVER, Role.ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR, Role.AUDITOR}
     assert not any(policy.must_have(SecondFactorPolicy.OFF, role) for role in Role)
 
 

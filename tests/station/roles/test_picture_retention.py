@@ -139,11 +139,28 @@ async def test_a_hold_keeps_the_pictures_of_its_time(database: Database, clock: 
     async with database.session() as session:
         number = await holds.add(session, now, owner="x", reason="7", lasts=DAY, **span)
     care = PictureRetention(database, clock, tmp_path, SETTINGS, None)
-    assert await care.run_once() == 1, "the example of a subject belongs to no camera"
+    assert await care.run_once() == 1, "the example of a subject belongs to no camera, and this hold to no case"
     async with database.session() as session:
         await holds.release(session, now, number, "x", "done")
     assert await care.run_once() == 5
     assert await asyncio.to_thread(files, tmp_path) == {"patrol/open-11.jpg"}
+
+
+async def test_a_hold_for_the_case_keeps_a_subject_s_examples(
+    database: Database, clock: ManualClock, tmp_path: Path
+) -> None:
+    await filled(database, clock, tmp_path, 11)
+    now = clock.now()
+    async with database.session() as session:
+        case = await session.scalar(select(Case.id))
+        span: dict[str, Any] = {"camera": "c1", "start_us": 0, "end_us": 1, "case": case}
+        number = await holds.add(session, now, owner="x", reason="7", lasts=DAY, **span)
+    care = PictureRetention(database, clock, tmp_path, SETTINGS, None)
+    await care.run_once()
+    assert await asyncio.to_thread(files, tmp_path) == {"patrol/open-11.jpg", "watch/11.jpg"}
+    async with database.session() as session:
+        await holds.release(session, now, number, "x", "done")
+    assert await care.run_once() == 1
 
 
 async def test_nothing_goes_while_the_time_is_not_known(database: Database, clock: ManualClock, tmp_path: Path) -> None:

@@ -71,11 +71,12 @@ def test_an_officer_works_in_english(browser: Browser, town: str) -> None:
 
 
 def test_an_administrator_works_in_english(browser: Browser, town: str) -> None:
-    page = sign_in_in_english(browser, town, "admin")
-    open_page(page, "Administration")
-    page.get_by_role("link", name="Users").click()
+    page = sign_in_in_english(browser, town, "security")
     row = page.get_by_role("row").filter(has_text="patrol").first
     expect(row).to_contain_text("Patrol officer")
+    assert page.problems == []  # type: ignore[attr-defined]
+    page = sign_in_in_english(browser, town, "admin")
+    open_page(page, "Administration")
     page.get_by_role("link", name="Station").click()
     expect(page.get_by_role("main")).to_contain_text("Processes")
     assert page.problems == []  # type: ignore[attr-defined]

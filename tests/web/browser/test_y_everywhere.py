@@ -26,7 +26,8 @@ PAGE = re.compile(r'name: "(\w+)", path: "([^"]+)", permissions: ')
 ACCOUNTS = {"admin": "admin"}
 PARTS = {
     "investigator": ["/cameras/wj-01", "/cameras?tab=findings"],
-    "admin": ["/admin/users", "/admin/credentials", "/admin/station", "/admin/settings"],
+    "admin": ["/admin/credentials", "/admin/station", "/admin/settings"],
+    "security": ["/admin/users"],
 }
 HAN = re.compile("[一-龥]+")
 LATIN = re.compile("^[^一-龥]+$")

@@ -16,6 +16,8 @@ describe("words of a camera's file", () => {
   it("tells faults and failures of a check without English", () => {
     expect(checkDetail("black, gaps")).toBe("黑屏、录像缺失");
     expect(checkDetail("no ONVIF answer: connection refused: nothing listens on that port")).toBe("摄像机没有 ONVIF 应答");
+    for (const detail of ["silent", "refused", "other_make", "no_own_account: nothing", "no_packets", "auth_refused", "uplink", "waiting", "clone"]) expect(checkDetail(detail)).toMatch(/^[一-龥 、]+$/);
+    expect(checkDetail("+12.5")).toBe("+12.5");
     expect(checkDetail()).toBe("");
   });
 

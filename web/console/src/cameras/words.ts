@@ -1,6 +1,6 @@
 /** Words for what is stored of a camera: fields, values, findings. Nothing is shown as JSON or by its key. */
 import type { CameraRow, FindingView, Item, ItemState, JsonValue } from "@/api/schema";
-import { language, t, term } from "@/shared/i18n";
+import { language, t, term, termOf } from "@/shared/i18n";
 import { dateTime } from "@/shared/time";
 
 /** Groups of the file's facts, in the order in which they are shown. */
@@ -47,13 +47,15 @@ function stringWord(name: string, value: string, villageName: (code: string) => 
 
 const cut = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
 
+const NO_ACCOUNT = "no_own_account: "; // followed by the same
 const NO_ANSWER = "no ONVIF answer: "; // followed by an English sentence about the connection
 
-/** What a check adds to its state: families of faults by their names; a sentence in English only to those who read it. */
+/** What a check adds to its state, in words; a sentence in English only to those who read it. */
 export function checkDetail(detail = ""): string {
   if (!detail) return "";
   if (detail.startsWith(NO_ANSWER) && language.value !== "en") return t("cameras.noAnswer");
-  return detail.split(", ").map((part) => term("family", part)).join(t("input.separator"));
+  if (detail.startsWith(NO_ACCOUNT)) return language.value === "en" ? `${t("cameras.checkDetail.no_own_account")}: ${detail.slice(NO_ACCOUNT.length)}` : t("cameras.checkDetail.no_own_account");
+  return detail.split(", ").map((part) => termOf(["cameras.checkDetail", "cameras.kind", "cameras.recording", "family", "cause"], part)).join(t("input.separator"));
 }
 
 /** What a finding says beyond its kind. Details that no word describes are left to the history. */

@@ -10,7 +10,7 @@ import zh from "./messages";
  */
 const DYNAMIC_GROUPS = [
   "account.channels", "admin.act", "admin.checkState", "admin.part", "admin.processRole", "admin.tab", "admin.view", "admin.volumeState", "attribute",
-  "cameras.check", "cameras.detailWord", "cameras.field", "cameras.file", "cameras.group", "cameras.item", "cameras.kind", "cameras.masks", "cameras.missing", "cameras.moveWhy", "cameras.outcome", "cameras.owner", "cameras.legal", "cameras.places", "cameras.plan", "cameras.recording", "cameras.sort", "cameras.tab", "cameras.verdict", "cameras.wizard", "cameras.work",
+  "cameras.check", "cameras.checkDetail", "cameras.detailWord", "cameras.field", "cameras.file", "cameras.group", "cameras.item", "cameras.kind", "cameras.masks", "cameras.missing", "cameras.moveWhy", "cameras.outcome", "cameras.owner", "cameras.legal", "cameras.places", "cameras.plan", "cameras.recording", "cameras.sort", "cameras.tab", "cameras.verdict", "cameras.wizard", "cameras.work",
  
   "alerts.callKinds", "alerts.outcomes", "alerts.steps", "cause", "checks.name", "checks.remedy", "checks.subject", "checks.system", "checks.value", "chip", "cls", "colour", "contractor.step", "direction", "errors", "family", "fault", "heading", "input", "login.ended", "map.layer", "mobile", "orders.state", "orders.step",
   "patrol.group", "patrol.left", "patrol.parent", "patrol.verdicts", "patrol.view", "patrol.week.result", "phone.broken", "phone.check", "phone.checkState", "phone.connection", "phone.phase", "phone.reason", "phone.step", "playback.exceeds", "playback.mode", "role", "search", "shell.group", "settings.key", "settings.section", "speed", "state", "today.noRate", "today.rate", "tone", "wall.pad", "watch.states",
@@ -40,8 +40,9 @@ const isDynamic = (key: string): boolean => [...DYNAMIC_KEYS].includes(key) || [
 const quoted = new Set([...code.matchAll(/["'`]([a-z]\w*(?:\.\w+)+)["'`]/gi)].map((found) => found[1]!));
 /** First arguments of the functions that show a text. */
 const shown = new Set([...code.matchAll(/\b(?:t|tm|plural|texts)\(\s*["'`]([^"'`$]+)["'`]/g)].map((found) => found[1]!));
-/** Groups that a source names as the first argument of `term`. */
-const termed = new Set([...code.matchAll(/\bterm\(\s*["'`]([\w.]+)["'`]/g)].map((found) => found[1]!));
+/** Groups that a source names as the first argument of `term`, or in the list that `termOf` takes. */
+const lists = [...code.matchAll(/\btermOf\(\s*\[([^\]]+)\]/g)].flatMap((found) => [...found[1]!.matchAll(/"([\w.]+)"/g)]);
+const termed = new Set([...code.matchAll(/\bterm\(\s*["'`]([\w.]+)["'`]/g), ...lists].map((found) => found[1]!));
 /** Beginnings of keys that a source puts together. */
 const composed = new Set([...code.matchAll(/`([a-z][\w.]*)\.\$\{/gi)].map((found) => found[1]!));
 

@@ -2,7 +2,7 @@
 import { OWN_SITE_HEADER } from "@/api/client";
 import { type ApiError, refusalOf } from "@/api/errors";
 
-import { nextIn, PIECE_S, type Place, pieceAfter, placeIn, type Span } from "./lapseTimes";
+import { endedEarly, END_BOX_BYTES, nextIn, PIECE_S, type Place, pieceAfter, placeIn, type Span } from "./lapseTimes";
 
 const AT_ONCE = 2; // the station sends three downloads a session; one is left for a clip
 const KEPT_S = 20; // of video behind the present picture
@@ -116,7 +116,8 @@ export class LapseFeed {
     const reply = await fetch(address, { headers: { [OWN_SITE_HEADER]: "1" }, signal: this.ending.signal });
     if (reply.ok && reply.body) {
       if (!(await this.prepare(reply.headers.get("X-Minwang-Codecs") ?? "", piece[0]))) return;
-      await this.append(reply.body.getReader());
+      const early = endedEarly(await this.append(reply.body.getReader()));
+      if (early !== null) return void (this.complete = piece[0] + early / 1000 / this.speed);
     } else {
       const refusal = refusalOf(reply.status, await reply.json().catch(() => null));
       if (reply.status === 401 || reply.status === 403) return this.troubles.refused(refusal);
@@ -140,10 +141,13 @@ export class LapseFeed {
     return true;
   }
 
-  private async append(pieces: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>): Promise<void> {
+  /** Append a piece to the video. Returns its last bytes. */
+  private async append(pieces: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>): Promise<Uint8Array> {
+    let last = new Uint8Array();
     for (;;) {
       const { done, value } = await pieces.read();
-      if (done || this.ending.signal.aborted || !this.buffer) return;
+      if (done || this.ending.signal.aborted || !this.buffer) return last;
+      last = new Uint8Array([...last, ...value.slice(-END_BOX_BYTES)]).slice(-END_BOX_BYTES);
       this.buffer.appendBuffer(value);
       await this.updated(this.buffer);
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { nextIn, pieceAfter, placeIn } from "./lapseTimes";
+import { endedEarly, nextIn, pieceAfter, placeIn } from "./lapseTimes";
 import { feedOf, needsReload } from "./speeds";
 
 const SPANS = [[0, 4], [6, 8]] as const;
@@ -31,6 +31,13 @@ describe("a time-lapse", () => {
     expect(pieceAfter(38, 10, 100)).toBeNull();
     expect(pieceAfter(38, 24, 45)).toEqual([38, 45]);
     expect(pieceAfter(45, 44, 45)).toBeNull();
+  });
+
+  it("goes on where footage in another codec begins, never before it", () => {
+    const box = (size: number, type: string, us: number): number[] => [0, 0, 0, size, ...[...type].map((c) => c.charCodeAt(0)), 0, 0, 0, 0, ...[24, 16, 8, 0].map((by) => (us >>> by) & 255)];
+    expect(endedEarly(new Uint8Array([9, 9, ...box(16, "free", 12_000_001)]))).toBe(12_001);
+    expect(endedEarly(new Uint8Array(box(16, "mdat", 12_000_000)))).toBeNull();
+    expect(endedEarly(new Uint8Array([1, 2, 3]))).toBeNull();
   });
 
   it("is made for one speed", () => {

@@ -25,6 +25,18 @@ export function nextIn(spans: readonly Span[], position: number, loaded: number)
   return next > position ? next : undefined;
 }
 
+/** Bytes of the box that ends a piece early, where footage in another codec begins. */
+export const END_BOX_BYTES = 16;
+const FREE = 0x66726565;
+
+/** Recorded milliseconds since the begin of a piece at which to ask again, by its last bytes; null: it is complete. */
+export function endedEarly(last: Uint8Array): number | null {
+  if (last.length < END_BOX_BYTES) return null;
+  const box = new DataView(last.buffer, last.byteOffset + last.length - END_BOX_BYTES, END_BOX_BYTES);
+  if (box.getUint32(0) !== END_BOX_BYTES || box.getUint32(4) !== FREE) return null;
+  return Math.ceil(Number(box.getBigUint64(8)) / 1000); // never before that footage: the same piece would come again
+}
+
 /** The piece to load next; null while enough is loaded, or nothing is left before `end`. */
 export function pieceAfter(loaded: number, position: number, end: number): Span | null {
   if (loaded >= end || loaded - position >= AHEAD_S) return null;

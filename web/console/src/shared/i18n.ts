@@ -63,6 +63,11 @@ interface TermValues {
 }
 type ValueOf<Group extends string> = Group extends keyof TermValues ? TermValues[Group] : string;
 
+/** The word for a value of any of these groups: of the first that has one; the value itself where none has. */
+export function termOf(groups: readonly string[], value: string | null | undefined): string {
+  return groups.map((group) => term(group, value)).find((word) => word !== value) ?? value ?? "—";
+}
+
 /** The word for a value that the station sends, as `term("family", "black")`; the value itself where there is none. */
 export function term<Group extends string>(group: Group, value: ValueOf<Group> | null | undefined, params: Parameters_ = {}): string {
   if (value === null || value === undefined || value === "") return "—";

@@ -18,6 +18,7 @@ const HOMES: [Permission, string][] = [
   ["order.own", "/m/orders"],
   ["report.view", "/reports"],
   ["audit.view", "/admin/audit"],
+  ["account.manage", "/admin/users"],
 ];
 
 /** Who is signed in, and what they may do. The server decides again on every request. */

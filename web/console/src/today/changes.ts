@@ -1,7 +1,7 @@
 /** The hand-over as groups of lines: what an officer must know first, with where each line leads. */
 import type { HandoverView } from "@/api/schema";
 import { duration } from "@/shared/duration";
-import { t, term } from "@/shared/i18n";
+import { t, term, termOf } from "@/shared/i18n";
 import { dateTime } from "@/shared/time";
 
 export interface ChangeLine {
@@ -40,7 +40,7 @@ export function changesOf(h: HandoverView, villageName: (code: string) => string
   const s = h.station;
   return [
     ...group("alerts", t("today.alerts"), h.alerts, "fault", (a) => ({ key: `a${a.id}`, text: `${a.title} · ${a.name}`, detail: t("shared.ago", { duration: duration(a.age_seconds) }), to: "/watch" })),
-    ...group("offline", t("today.offline"), s.newly_offline, "fault", (c) => ({ key: c.camera, text: c.name, detail: `${term("cause", c.cause)} ${dateTime(c.since)}`, to: `/cameras?camera=${c.camera}` })),
+    ...group("offline", t("today.offline"), s.newly_offline, "fault", (c) => ({ key: c.camera, text: c.name, detail: `${termOf(["cause", "family"], c.cause)} ${dateTime(c.since)}`, to: `/cameras?camera=${c.camera}` })),
     ...group("faults", t("today.faults"), s.new_faults, "attention", (f) => ({ key: `f${f.id}`, text: `${villageName(f.name)} · ${term("family", f.family)}`, detail: dateTime(f.opened_at), to: `/patrol?fault=${f.id}` })),
     ...inspections(h),
     ...group("orders", t("today.orders"), s.orders_late, "attention", (o) => ({ key: `o${o.id}`, text: o.title, detail: `${o.vendor || "—"} · ${t("today.dueAt", { at: dateTime(o.due) })}`, to: `/orders?order=${o.id}` })),
