@@ -344,8 +344,8 @@ def test_revision_0045_names_the_layouts_of_saved_views(station: Station) -> Non
     assert layouts() == [4, 25, 6, 9, 4]
 
 
-def test_revision_0054_lets_administrators_of_the_town_go_on_managing_accounts(station: Station) -> None:
-    station.go("upgrade", "0053")
+def test_revision_0055_lets_administrators_of_the_town_go_on_managing_accounts(station: Station) -> None:
+    station.go("upgrade", "0054")
     columns = "name, display_name, role, villages, password_hash, disabled"
     people = [
         ("root", "administrator", "NULL"), ("second", "administrator", "'null'"),  # both mean the whole town
@@ -360,7 +360,7 @@ def test_revision_0054_lets_administrators_of_the_town_go_on_managing_accounts(s
             "INSERT INTO sign_in (token_hash, user_id, created_at, seen_at, purpose) "
             "VALUES ('t', 1, '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00', '')"
         )
-    station.go("upgrade", "0054")
+    station.go("upgrade", "0055")
     with station.engine.begin() as connection:
         rows = connection.exec_driver_sql('SELECT name FROM "user" WHERE also_security ORDER BY id').scalars()
         assert list(rows) == ["root", "second"]
@@ -368,7 +368,7 @@ def test_revision_0054_lets_administrators_of_the_town_go_on_managing_accounts(s
         connection.exec_driver_sql("UPDATE \"user\" SET role = 'security_administrator' WHERE name = 'zhang'")
     with pytest.raises(sa.exc.IntegrityError), station.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE \"user\" SET also_security = true WHERE name = 'zhang'")
-    station.go("downgrade", "0053")
+    station.go("downgrade", "0054")
     with station.engine.begin() as connection:
         role = connection.exec_driver_sql("SELECT role FROM \"user\" WHERE name = 'zhang'").scalar()
         assert role == "administrator"  # the older release has nobody else who manages accounts

@@ -148,7 +148,7 @@ async def test_an_administrator_whose_session_has_ended_makes_no_account_any_mor
 ) -> None:
     accounts = await accounts_with(database, clock)
     for name in ("root", "second"):
-        await accounts.create(name, "correct horse", Role.ADMINISTRATOR, actor="test")
+        await accounts.create(name, "correct horse", Role.SECURITY_ADMINISTRATOR, actor="test")
     token = (await sign_in(accounts, "root", "correct horse")).token
     root = await accounts.sessions.resolve(token)
     await accounts.change("root", disabled=True, actor="second")

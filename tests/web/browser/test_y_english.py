@@ -76,7 +76,7 @@ def test_an_administrator_works_in_english(browser: Browser, town: str) -> None:
     expect(row).to_contain_text("Patrol officer")
     assert page.problems == []  # type: ignore[attr-defined]
     page = sign_in_in_english(browser, town, "admin")
-    open_page(page, "Administration")
+    open_page(page, "Admin")
     page.get_by_role("link", name="Station").click()
     expect(page.get_by_role("main")).to_contain_text("Processes")
     assert page.problems == []  # type: ignore[attr-defined]

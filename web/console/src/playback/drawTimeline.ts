@@ -95,7 +95,7 @@ function drawRow(c: CanvasRenderingContext2D, width: number, top: number, row: R
     c.fillRect(0, top, 3, height);
   }
   c.font = "12px sans-serif";
-  c.fillStyle = "rgb(0 0 0 / 0.45)";
+  c.fillStyle = "rgb(0 0 0 / 0.72)";
   c.fillRect(4, top + 1, c.measureText(row.name).width + 8, NAME_HEIGHT);
   c.fillStyle = "#e4ebf3";
   c.fillText(row.name, 8, top + 1 + NAME_HEIGHT / 2);
