@@ -370,8 +370,8 @@ def test_revision_0055_lets_administrators_of_the_town_go_on_managing_accounts(s
         connection.exec_driver_sql("UPDATE \"user\" SET also_security = true WHERE name = 'zhang'")
     station.go("downgrade", "0054")
     with station.engine.begin() as connection:
-        role = connection.exec_driver_sql("SELECT role FROM \"user\" WHERE name = 'zhang'").scalar()
-        assert role == "administrator"  # the older release has nobody else who manages accounts
+        left = connection.exec_driver_sql("SELECT role FROM \"user\" WHERE name = 'zhang'").scalar()
+        assert left == "administrator"  # the older release has nobody else who manages accounts
 
 
 def _ordered(rows: Any) -> list[str]:
