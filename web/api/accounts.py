@@ -44,7 +44,7 @@ class AccountView(BaseModel):
     )
 
 
-class VillageName(BaseModel):
+class ScopeVillage(BaseModel):
     code: str
     name: str
 
@@ -106,11 +106,11 @@ async def list_accounts(c: Context) -> list[AccountView]:
     return [_view(c, u, enrolled).model_copy(update={"waits_until": waits.get(u.name)}) for u in users]
 
 
-@routes.add("GET", "/api/accounts/villages", Permission.ACCOUNT_MANAGE, reply=list[VillageName])
-async def villages_of_scopes(c: Context) -> list[VillageName]:
+@routes.add("GET", "/api/accounts/villages", Permission.ACCOUNT_MANAGE, reply=list[ScopeVillage])
+async def villages_of_scopes(c: Context) -> list[ScopeVillage]:
     """The villages that a scope may name: whoever manages the accounts need not see cameras."""
     async with c.services.database.reading() as session:
-        return [VillageName(code=v.code, name=v.name) for v in await lookup.villages(session)]
+        return [ScopeVillage(code=v.code, name=v.name) for v in await lookup.villages(session)]
 
 
 @routes.add("POST", "/api/accounts", Permission.ACCOUNT_MANAGE, body=NewAccount, reply=AccountView)
