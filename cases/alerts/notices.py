@@ -73,8 +73,8 @@ async def ended(session: AsyncSession, alert: Alert) -> None:
 
 
 async def _call(session: AsyncSession, now: datetime, at: datetime, message: Message, officers: Sequence[str]) -> int:
-    """Queue a message to officers over all their channels, the first one at `at`; returns the number of rows."""
-    sent, told = 0, set[str]()
+    """Queue a message to officers over all channels, the first and Web Push at `at`; returns the number of rows."""
+    sent, told = await outbox.send_to_accounts(session, now, message, officers, ChannelKind.WEBPUSH, at), set[str]()
     for channel, after in ESCALATION.items():
         there = await outbox.contacts_of(session, officers, channel, now)
         for contact in there:

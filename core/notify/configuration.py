@@ -24,11 +24,13 @@ from core.notify.channels.gateway import GatewayTemplate, HttpGateway
 from core.notify.channels.mail import Mail, MailTemplate
 from core.notify.channels.mqtt import Mqtt, MqttTemplate
 from core.notify.channels.webhook import Webhook, WebhookTemplate
+from core.notify.channels.webpush import WebPush, WebPushTemplate
 from core.notify.channels.wecom import WeCom, WeComTemplate
 from core.notify.vocabulary import ChannelKind
 
 Template = Annotated[
-    GatewayTemplate | WeComTemplate | MailTemplate | WebhookTemplate | MqttTemplate, Field(discriminator="type")
+    GatewayTemplate | WeComTemplate | MailTemplate | WebhookTemplate | MqttTemplate | WebPushTemplate,
+    Field(discriminator="type"),
 ]
 
 
@@ -111,5 +113,7 @@ def _open(template: Template, secrets: Mapping[str, str], http: aiohttp.ClientSe
             return Webhook(template, secrets[template.secret], http, clock)
         case MailTemplate():
             return Mail(template, secrets.get(template.secret, ""), clock)
+        case WebPushTemplate():
+            return WebPush(template, secrets[template.secret], http, clock)
         case MqttTemplate():
             return Mqtt(template, secrets.get(template.secret, ""))

@@ -28,8 +28,8 @@ from core.accounts.permissions import Role
 from core.accounts.tables import User
 from core.clock import Clock
 from core.database import Database, changed_rows
-from core.notify import links, outbox, texts
-from core.notify.channels.base import AnswerLost, Channel, ChannelError, ChannelRefused, Outgoing, Receipt
+from core.notify import links, outbox, push_subscriptions, texts
+from core.notify.channels.base import AddressGone, AnswerLost, Channel, ChannelError, ChannelRefused, Outgoing, Receipt
 from core.notify.configuration import ChannelLimits
 from core.notify.tables import Contact, Delivery
 from core.notify.texts import Content, Letterhead, Texts
@@ -153,14 +153,18 @@ class Dispatcher:
                 return False
             to = await session.get_one(Contact, row.contact)
             role = await session.scalar(select(User.role).where(User.name == row.account))
+            address = await _address(session, to)
             text, obstacle = self._render(row, role), await _obstacle(session, row, to, now)
+            if address is None:
+                obstacle = obstacle or CONTACT_ENDED
             if text is None or obstacle:
                 row.state, row.error = DeliveryState.FAILED, obstacle or NOT_READABLE
                 await outbox.bring_forward(session, now, row)
                 log.error("message %d over %s: %s; it is given up", row.id, kind, row.error)
                 return True
             row.state, row.attempts = DeliveryState.SENDING, row.attempts + 1
-            outgoing = Outgoing(row.key, to.address, self._head.station, text, row.severity, row.kind)
+            page = links.page_for(row.kind, Content.model_validate(row.content), role)
+            outgoing = Outgoing(row.key, address or "", self._head.station, text, row.severity, row.kind, page)
             return Claimed(row.id, row.attempts, row.created_at, row.severity, outgoing)
 
     def _render(self, row: Delivery, role: Role | None) -> str | None:
@@ -190,12 +194,20 @@ class Dispatcher:
                 return
             row.state = DeliveryState.FAILED if over else DeliveryState.QUEUED
             row.due_at = now + outbox.retry_delay(claimed.attempts, claimed.severity)
+            if isinstance(error, AddressGone) and row.channel is ChannelKind.WEBPUSH:
+                await push_subscriptions.forget(session, now, row.contact)
             if over:
                 await outbox.bring_forward(session, now, row)
         log.log(
             logging.ERROR if over else logging.WARNING, "message %d over %s: %s; %s",
             claimed.id, row.channel, error, "it is given up" if over else "it is tried again",
         )  # fmt: skip
+
+
+async def _address(session: AsyncSession, to: Contact) -> str | None:
+    if to.channel is not ChannelKind.WEBPUSH:
+        return to.address
+    return await push_subscriptions.address(session, to.id)
 
 
 async def _obstacle(session: AsyncSession, row: Delivery, to: Contact, now: datetime) -> str:

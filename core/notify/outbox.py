@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import Clock
 from core.database import Database, changed_rows
 from core.database_kind import DatabaseKind
+from core.notify import push_subscriptions
 from core.notify.tables import Contact, Delivery
 from core.notify.texts import Content
 from core.notify.vocabulary import SYSTEM_CHANNELS, ChannelKind, DeliveryState, MessageKind
@@ -87,6 +88,9 @@ async def contacts_of(
         Contact.channel == channel,
         in_use(now),
     )
+    if channel is ChannelKind.WEBPUSH:  # each has an address of its own, which the contact does not hold
+        query = query.where(Contact.id.in_(push_subscriptions.live()))
+        return list(await session.scalars(query.order_by(Contact.account, Contact.id)))
     found = await session.scalars(query.order_by(Contact.account, Contact.id))
     return list({(c.account, c.address): c for c in found}.values())
 
@@ -149,10 +153,16 @@ async def send_to_first(
 
 
 async def bring_forward(session: AsyncSession, now: datetime, failed: Delivery) -> None:
-    """Make the next message to a person about the same subject due, because this one does not reach him."""
+    """Make the next message to a person about the same subject due, because this one does not reach him.
+
+    Web Push is left out on both sides: it comes beside the others.
+    """
+    if failed.channel is ChannelKind.WEBPUSH:
+        return
     waiting = select(Delivery).where(
         Delivery.subject == failed.subject, Delivery.account == failed.account, Delivery.due_at > now,
         Delivery.state == DeliveryState.QUEUED, Delivery.attempts == 0,
+        Delivery.channel != ChannelKind.WEBPUSH,
     )  # fmt: skip
     following: Delivery | None = await session.scalar(waiting.order_by(Delivery.due_at, Delivery.id).limit(1))
     if following is not None:

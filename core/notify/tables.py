@@ -12,6 +12,8 @@ from core.database import Base, EnumText
 from core.events import BigId
 from core.notify.vocabulary import ChannelKind, DeliveryState, MessageKind
 
+CHANNELS = "core.notify.vocabulary.ChannelKind: wecom, sms, voice, email, webpush, webhook, mqtt"
+
 
 class Contact(Base):
     """An address of a person. A change adds a row and ends the old one later; no row is ever changed otherwise."""
@@ -25,7 +27,7 @@ class Contact(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
     account: Mapped[str] = mapped_column(String(60), comment="Whose address it is; *: another system")
-    channel: Mapped[ChannelKind] = mapped_column(EnumText(ChannelKind, 10), comment="wecom, sms, voice, email, webhook")
+    channel: Mapped[ChannelKind] = mapped_column(EnumText(ChannelKind, 10), comment=CHANNELS)
     address: Mapped[str] = mapped_column(
         String(200), comment="Number, user id or mail address; empty: the channel's own"
     )
@@ -56,7 +58,7 @@ class Delivery(Base):
     severity: Mapped[int] = mapped_column(comment="1 (at once) … 4 (can wait)")
     content: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Number, village, time and page; nothing else")
     account: Mapped[str] = mapped_column(String(60), comment="Receiver; *: another system")
-    channel: Mapped[ChannelKind] = mapped_column(EnumText(ChannelKind, 10), comment="wecom, sms, voice, email, webhook")
+    channel: Mapped[ChannelKind] = mapped_column(EnumText(ChannelKind, 10), comment=CHANNELS)
     contact: Mapped[int] = mapped_column(ForeignKey("notify_contact.id"), comment="Address")
     state: Mapped[DeliveryState] = mapped_column(
         EnumText(DeliveryState, 10), comment="queued, sending, sent, delivered, failed, cancelled"
@@ -71,6 +73,25 @@ class Delivery(Base):
     delivered_at: Mapped[datetime | None] = mapped_column(comment="When it arrived, as the channel says (UTC)")
     reference: Mapped[str] = mapped_column(String(120), default="", comment="The channel's own number of it")
     error: Mapped[str] = mapped_column(String(300), default="", comment="Why the last attempt failed; no secrets")
+
+
+class PushSubscription(Base):
+    """A phone that a push service rings. It goes with its session."""
+
+    __tablename__ = "push_subscription"
+    __table_args__ = ({"comment": "Phones that a push service rings"},)
+
+    contact: Mapped[int] = mapped_column(
+        ForeignKey("notify_contact.id"), primary_key=True, autoincrement=False, comment="Contact that stands for it"
+    )
+    endpoint: Mapped[str] = mapped_column(String(1000), comment="Where the phone's push service takes messages")
+    p256dh: Mapped[str] = mapped_column(String(120), comment="The phone's public key, base64url")
+    auth: Mapped[str] = mapped_column(String(40), comment="The phone's authentication secret, base64url")
+    sign_in: Mapped[str] = mapped_column(
+        ForeignKey("sign_in.token_hash", ondelete="CASCADE"),
+        unique=True,
+        comment="Session that made it and with which it ends",
+    )
 
 
 class ChannelSecret(Base):

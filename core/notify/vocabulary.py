@@ -12,6 +12,7 @@ class ChannelKind(StrEnum):
     SMS = "sms"
     VOICE = "voice"
     EMAIL = "email"
+    WEBPUSH = "webpush"  # the push service of the phone's browser; beside the others, never instead
     WEBHOOK = "webhook"
     MQTT = "mqtt"  # a broker, for a siren or a loudspeaker
 

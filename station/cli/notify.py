@@ -18,7 +18,7 @@ from station.cli.base import as_json, cli, new_password, print_result, with_data
 if TYPE_CHECKING:
     from core.notify.figures import ChannelFigures
 
-CHANNELS = click.Choice([c.value for c in ChannelKind if c not in SYSTEM_CHANNELS])
+CHANNELS = click.Choice([c.value for c in ChannelKind if c not in (*SYSTEM_CHANNELS, ChannelKind.WEBPUSH)])
 
 
 @cli.group()
@@ -48,16 +48,18 @@ def check(ctx: click.Context) -> None:
 @notify.command("secret")
 @click.argument("name")
 @click.option("--file", type=click.File(), help="Read it from a file ('-': standard input); else it is asked for.")
+@click.option("--push-key", is_flag=True, help="Make a new key for Web Push; phones must then subscribe again.")
 @click.pass_context
-def secret(ctx: click.Context, name: str, file: TextIO | None) -> None:
+def secret(ctx: click.Context, name: str, file: TextIO | None, push_key: bool) -> None:
     """Set a secret that notify.yaml names; the station uses it after its next start."""
     from core.audit import audit_trail
     from core.audit.actions import AuditAction
     from core.clock import SystemClock
     from core.notify import channel_secrets
+    from core.notify.channels import webpush
     from station.roles import notifications
 
-    value = new_password(file)
+    value = webpush.new_key() if push_key else new_password(file)
     if not value:
         raise UsageError("the secret is empty; give it in the file, or type it")
 

@@ -100,5 +100,5 @@ async def _own(c: AnyContext) -> OwnContacts:
         there = await contacts.of_account(session, c.identity.name, now)
     return OwnContacts(
         channels=[kind for kind in described.channels if kind in contacts.ADDRESSES],
-        contacts=[_view(contact) for contact in there],
+        contacts=[_view(contact) for contact in there if contact.channel in contacts.ADDRESSES],
     )

@@ -18,6 +18,7 @@ class Outgoing:
     text: str
     severity: int
     kind: str = ""  # of core.notify.vocabulary.MessageKind
+    page: str = "/"  # of the console, behind the log-in
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class ChannelError(MinwangError):
 
 class ChannelRefused(ChannelError):
     """The gateway refuses this message for good (a wrong number, a text that it does not allow)."""
+
+
+class AddressGone(ChannelRefused):
+    """The address does not exist any more: nothing will ever reach it."""
 
 
 class ChannelUnavailable(ChannelError):

@@ -75,6 +75,8 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         "POST /api/units": [{"name": "n", "villages": [village]}, {"name": "n"}],
         "POST /api/units/{unit}": [reason | {"name": "n", "villages": [MINE]}],
         "POST /api/contacts": [],
+        "POST /api/push": [],
+        "POST /api/push/end": [],
         "POST /api/contacts/withdraw": [],
         "POST /api/duty": [],
         "POST /api/duty/position": [{"latitude": 29.5, "longitude": 121.4}],

@@ -13,7 +13,7 @@ const DYNAMIC_GROUPS = [
   "cameras.check", "cameras.checkDetail", "cameras.detailWord", "cameras.field", "cameras.file", "cameras.group", "cameras.item", "cameras.kind", "cameras.masks", "cameras.missing", "cameras.moveWhy", "cameras.outcome", "cameras.owner", "cameras.legal", "cameras.places", "cameras.plan", "cameras.recording", "cameras.sort", "cameras.tab", "cameras.verdict", "cameras.wizard", "cameras.work",
  
   "alerts.callKinds", "alerts.outcomes", "alerts.steps", "cause", "checks.name", "checks.remedy", "checks.subject", "checks.system", "checks.value", "chip", "cls", "colour", "contractor.step", "direction", "errors", "family", "fault", "heading", "input", "login.ended", "map.layer", "mobile", "orders.state", "orders.step",
-  "patrol.group", "patrol.left", "patrol.parent", "patrol.verdicts", "patrol.view", "patrol.week.result", "phone.broken", "phone.check", "phone.checkState", "phone.connection", "phone.phase", "phone.reason", "phone.step", "playback.exceeds", "playback.mode", "role", "search", "shell.group", "settings.key", "settings.section", "speed", "state", "today.noRate", "today.rate", "tone", "wall.pad", "watch.states",
+  "patrol.group", "patrol.left", "patrol.parent", "patrol.verdicts", "patrol.view", "patrol.week.result", "phone.broken", "phone.check", "phone.checkState", "phone.connection", "phone.phase", "phone.push", "phone.reason", "phone.step", "playback.exceeds", "playback.mode", "role", "search", "shell.group", "settings.key", "settings.section", "speed", "state", "today.noRate", "today.rate", "tone", "wall.pad", "watch.states",
 ];
 /** Single texts whose keys are put together in one place: shared/duration.ts. */
 const DYNAMIC_KEYS = ["shared.seconds", "shared.minutes", "shared.hours", "shared.days"];

@@ -20,6 +20,9 @@ interface Fetching extends Lasting {
 interface Clicking extends Lasting {
   notification: Notification;
 }
+interface Pushed extends Lasting {
+  data: { json(): unknown } | null;
+}
 interface PhoneClient {
   url: string;
   focus(): Promise<unknown>;
@@ -27,9 +30,11 @@ interface PhoneClient {
 }
 interface Worker_ {
   skipWaiting(): Promise<void>;
+  registration: { showNotification(title: string, options: object): Promise<void> };
   clients: { claim(): Promise<void>; matchAll(options: { type: "window" }): Promise<PhoneClient[]>; openWindow(address: string): Promise<unknown> };
   addEventListener(type: "install" | "activate", listener: (event: Lasting) => void): void;
   addEventListener(type: "fetch", listener: (event: Fetching) => void): void;
+  addEventListener(type: "push", listener: (event: Pushed) => void): void;
   addEventListener(type: "notificationclick", listener: (event: Clicking) => void): void;
 }
 const worker = self as unknown as Worker_;
@@ -77,6 +82,14 @@ worker.addEventListener("fetch", (event) => {
   if (event.request.method !== "GET" || origin !== location.origin) return;
   if (event.request.mode === "navigate" && pathname.startsWith(PAGE)) event.respondWith(page(event.request));
   else if (SHELL.includes(pathname)) event.respondWith(file(event.request, pathname));
+});
+/** A message over the browser's push service: rings while the page is closed. It has the tag of the page's own notice. */
+worker.addEventListener("push", (event) => {
+  const { title, text, page: address } = (event.data?.json() ?? {}) as { title?: string; text?: string; page?: string };
+  const path = address?.startsWith("/m/") ? address : PAGE;
+  const alert = /^\/m\/alerts\/(\d+)$/.exec(path)?.[1];
+  const options = { body: text ?? "", tag: alert ? `alert-${alert}` : path, renotify: true, requireInteraction: true, vibrate: [600, 200, 600], data: path };
+  event.waitUntil(worker.registration.showNotification(title ?? "", options));
 });
 worker.addEventListener("notificationclick", (event) => {
   const address = String(event.notification.data ?? PAGE);
