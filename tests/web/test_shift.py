@@ -108,6 +108,7 @@ async def test_who_may_take_over_and_who_may_read(sign_in: SignIn) -> None:
     administrator = await get(await sign_in(Role.ADMINISTRATOR), "/api/shift")
     assert not administrator["may_take_over"]
     # Alerts, subjects and holds are not shown to an administrator: not known, which is not the same as none.
+    assert administrator["unreachable"] is None
     assert administrator["alerts"] is None and administrator["holds_ending"] is None
     assert administrator["decisions"]["proposals"] is None and administrator["decisions"]["moves"]["count"] == 0
     assert (await (await sign_in(Role.PATROL_OFFICER)).get("/api/shift")).status == 403
@@ -197,3 +198,13 @@ async def test_a_camera_is_online_only_if_somebody_saw_it(sign_in: SignIn, datab
     table = {v["code"]: v for v in (await get(officer, "/api/today/villages"))["villages"]}
     assert (table["wangjia"]["online"], table["wangjia"]["offline"]) == (1, 1)
     assert sum(v["unknown"] for v in table.values()) == 5
+
+
+async def test_an_officer_on_duty_whom_nothing_reaches_is_named(sign_in: SignIn) -> None:
+    desk, elsewhere = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.VIDEO_OFFICER, ["xidian"])
+    officer = await sign_in(Role.PATROL_OFFICER, ["wangjia"])
+    assert (await get(desk, "/api/shift"))["unreachable"] == {"count": 0, "items": []}
+    await post(officer, "/api/duty", {"on_duty": True})
+    told = await get(desk, "/api/shift")
+    assert [o["problem"] for o in told["unreachable"]["items"]] == ["no_channel"]
+    assert (await get(elsewhere, "/api/shift"))["unreachable"]["count"] == 0

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from enum import StrEnum
 
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cases.alerts import notices
 from cases.shifts import decisions, handover, shift_log
+from cases.shifts.handover import Excerpt
 from cases.shifts.shift_log import Officer
+from cases.units import reachability
+from cases.units.reachability import UnreachableOfficer
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
+from core.errors import SettingsError
+from core.notify import configuration
+from core.notify.vocabulary import ChannelKind
+from core.settings import Settings
 from web.framework.context import AnyContext, Context
 from web.framework.routing import RouteTable
 from web.views.shift import DecisionsView, HandoverView, OnDutyView, ShiftNoteView, ShiftView, note_view, shift_view
@@ -45,6 +55,7 @@ async def handover_of_the_shift(c: Context[HandoverQuery]) -> HandoverView:
     """The present and the previous shift, what changed in it, and what waits for a decision."""
     now, scope = c.services.clock.now(), c.identity.villages
     await c.audit_view(AuditAction.SHIFT_VIEW, "handover")
+    kinds = await asyncio.to_thread(_channels_of_alerts, c.services.settings)
     async with c.services.database.reading() as session:
         current, previous = await shift_log.last_two(session)
         notes = await shift_log.notes(session, [s.id for s in (current, previous) if s is not None])
@@ -60,11 +71,29 @@ async def handover_of_the_shift(c: Context[HandoverQuery]) -> HandoverView:
             changes_since=since,
             station=station,
             alerts=await decisions.open_alerts(session, scope, now) if c.identity.may(Permission.ALERT_VIEW) else None,
+            unreachable=await _unreachable(c, session, kinds) if c.identity.may(Permission.ALERT_VIEW) else None,
             decisions=await _decisions(c, session),
             holds_ending=(
                 await decisions.ending_holds(session, scope, now) if c.identity.may(Permission.CASE_VIEW) else None
             ),
         )
+
+
+def _channels_of_alerts(settings: Settings) -> list[ChannelKind]:
+    """Return the channels of alerts that the station has; none where it cannot use its file. Blocking."""
+    try:
+        described = configuration.load_if_there(settings.notify.channels).channels
+    except SettingsError:
+        return []
+    return [kind for kind in notices.ESCALATION if kind in described]
+
+
+async def _unreachable(
+    c: AnyContext, session: AsyncSession, kinds: Sequence[ChannelKind]
+) -> Excerpt[UnreachableOfficer]:
+    now, scope = c.services.clock.now(), c.identity.villages
+    found = await reachability.unreachable_on_duty(session, now, scope, kinds)
+    return Excerpt(len(found), found[: handover.SHOWN])
 
 
 async def _decisions(c: AnyContext, session: AsyncSession) -> DecisionsView:

@@ -168,6 +168,10 @@ class CheckRemedy(SentenceCode):
     DESCRIBE_CHANNELS = "describe_channels", "describe the channels in {path} (docs/examples/notify.yaml)"
     MEND_CHANNELS = "mend_channels", "mend it, then run: minwang notify check"
     SET_CONTACTS = "set_contacts", "set them: minwang notify contact ACCOUNT CHANNEL ADDRESS --second-person COLLEAGUE"
+    REACH_OFFICERS = (
+        "reach_officers",
+        "call them by radio; then test: minwang notify test ACCOUNT, and mend contact or channel",
+    )
     SEE_MESSAGES = "see_messages", "see what failed: minwang notify status; test a person: minwang notify test ACCOUNT"
 
     # Machine

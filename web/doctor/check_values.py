@@ -155,6 +155,10 @@ class CheckValue(SentenceCode):
         "officers_unreachable",
         "{unreachable} of {officers} patrol officers have no contact: {names}",
     )
+    ON_DUTY_UNREACHABLE = (
+        "on_duty_unreachable",
+        "{unreachable} officers on duty are reached by no channel, or their last message failed: {names}",
+    )
     MESSAGES_FAILED = "messages_failed", "{failed} of {messages} messages of the last 24 hours failed ({channels})"
     MESSAGES_SENT = "messages_sent", "{messages} messages in the last 24 hours, {waiting} waiting, none failed"
 

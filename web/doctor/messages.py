@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.alerts import notices
+from cases.units import reachability
 from core.accounts import enabled
 from core.accounts.permissions import Role
 from core.errors import SettingsError
@@ -37,6 +38,7 @@ async def messages(station: CheckedStation) -> Sequence[CheckResult]:
             configuration.require_secrets(described, await channel_secrets.names(session))
             alerted = [kind for kind in notices.ESCALATION if kind in described.channels]
             return [
+                *await _unreachable_on_duty(session, station, alerted),
                 *await _unreachable(session, station, alerted),
                 *await _auditors_unreachable(session, station),
                 await _last_day(session, station),
@@ -59,6 +61,17 @@ async def _unreachable(
     names = ", ".join(missing[:NAMED]) + (" …" if len(missing) > NAMED else "")
     found = V.OFFICERS_UNREACHABLE(unreachable=len(missing), officers=len(officers), names=names)
     return [warning(found, R.SET_CONTACTS())]
+
+
+async def _unreachable_on_duty(
+    session: AsyncSession, station: CheckedStation, channels: Sequence[ChannelKind]
+) -> Sequence[CheckResult]:
+    """Name the officers on duty whom no alert reaches: that is a fault, not a warning."""
+    found = await reachability.unreachable_on_duty(session, station.clock.now(), None, channels)
+    if not found:
+        return []
+    names = ", ".join(o.account for o in found[:NAMED]) + (" …" if len(found) > NAMED else "")
+    return [failed(V.ON_DUTY_UNREACHABLE(unreachable=len(found), names=names), R.REACH_OFFICERS())]
 
 
 async def _auditors_unreachable(session: AsyncSession, station: CheckedStation) -> Sequence[CheckResult]:

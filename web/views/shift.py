@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from cases.shifts.decisions import AcceptanceLine, EndingHoldLine, MoveLine, OpenAlertLine, ProposalLine
 from cases.shifts.handover import Excerpt, StationHandover
 from cases.tables import Shift, ShiftNote
+from cases.units.reachability import UnreachableOfficer
 
 NOT_VISIBLE = "Null: the account may not see them"
 
@@ -49,6 +50,9 @@ class HandoverView(BaseModel):
     changes_since: datetime = Field(description="From when on changes are listed")
     station: StationHandover
     alerts: Excerpt[OpenAlertLine] | None = Field(description=f"Alerts that run, oldest first. {NOT_VISIBLE}")
+    unreachable: Excerpt[UnreachableOfficer] | None = Field(
+        description=f"Officers on duty whom no alert would reach. {NOT_VISIBLE}"
+    )
     decisions: DecisionsView
     holds_ending: Excerpt[EndingHoldLine] | None = Field(description=f"Within 14 days. {NOT_VISIBLE}")
 

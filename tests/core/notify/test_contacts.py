@@ -17,8 +17,10 @@ from core.database import Database
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.notify import contacts, outbox
 from core.notify.anomalies import AnomalyKind, ContactWatch
+from core.notify.outbox import Message
 from core.notify.tables import Contact, Delivery
-from core.notify.vocabulary import ChannelKind, MessageKind
+from core.notify.texts import Content
+from core.notify.vocabulary import ChannelKind, DeliveryState, MessageKind
 
 ZONE = ZoneInfo("Asia/Shanghai")
 SMS = ChannelKind.SMS
@@ -161,3 +163,63 @@ async def test_night_changes_and_numbers_alike(database: Database, clock: Manual
     for n, name in enumerate(people):
         await change(database, clock, name, name, f"1770571{n:04}")
     assert [a.kind for a in await watch.run_once()] == [AnomalyKind.NUMBERS_ALIKE]
+
+
+def alert(number: int, clock: ManualClock) -> Message:
+    content = Content(number=str(number), at=clock.now(), page=f"/m/alerts/{number}")
+    return Message(f"alert:{number}/dispatched", f"alert:{number}", MessageKind.ALERT, outbox.URGENT, content)
+
+
+async def dispatch(database: Database, clock: ManualClock, number: int, person: str, voice: Contact) -> None:
+    """Queue an alert to all addresses of a person: short messages at once, the call after a minute."""
+    async with database.session() as session:
+        await outbox.send_to_accounts(session, clock.now(), alert(number, clock), [person], SMS)
+        await outbox.put(session, clock.now(), alert(number, clock), voice, clock.now() + timedelta(seconds=60))
+
+
+async def ended(database: Database, number: int, channel: ChannelKind, state: DeliveryState, attempts: int = 1) -> None:
+    async with database.session() as session:
+        query = select(Delivery).where(Delivery.subject == f"alert:{number}", Delivery.channel == channel)
+        for row in await session.scalars(query):
+            row.state, row.attempts = state, attempts
+
+
+async def test_a_change_after_which_an_alert_is_missed(
+    database: Database, clock: ManualClock, people: list[str]
+) -> None:
+    """The first of the 177 changes already shows, if the person is silenced by it."""
+    clock.advance(3600 * 3)  # 11:00 in the station's zone
+    await change(database, clock, "officer0", "officer0", "13900000000")
+    async with database.session() as session:
+        voice = await contacts.change(session, clock.now(), "officer0", "officer0", ChannelKind.VOICE, "13900000000")
+    watch = ContactWatch(database, clock, ZONE)
+    await dispatch(database, clock, 1, "officer0", voice)
+    await ended(database, 1, ChannelKind.VOICE, DeliveryState.SENT)  # missed, but before the change
+    clock.advance(timedelta(days=2).total_seconds())
+    new = await change(database, clock, "insider", "officer0", "18600000000", "colleague")
+    clock.advance(60)
+    await dispatch(database, clock, 2, "officer0", voice)
+    await ended(database, 2, SMS, DeliveryState.SENT)
+    await ended(database, 2, ChannelKind.VOICE, DeliveryState.CANCELLED, 0)  # somebody took it
+    assert await watch.run_once() == []
+    await dispatch(database, clock, 3, "officer0", voice)
+    await ended(database, 3, SMS, DeliveryState.SENT)
+    await ended(database, 3, ChannelKind.VOICE, DeliveryState.SENT)  # nobody took it within a minute
+    (found,) = await watch.run_once()
+    assert (found.kind, found.by, found.changes) == (AnomalyKind.MISSED_ALERT, "officer0", (new.id,))
+
+
+async def test_a_change_to_an_address_at_which_alerts_fail(
+    database: Database, clock: ManualClock, people: list[str]
+) -> None:
+    clock.advance(3600 * 3)
+    await change(database, clock, "officer0", "officer0", "13900000000")
+    clock.advance(timedelta(days=2).total_seconds())
+    new = await change(database, clock, "officer0", "officer0", "18600000000")
+    async with database.session() as session:
+        await outbox.send_to_accounts(session, clock.now(), alert(1, clock), ["officer0"], SMS)
+        query = select(Delivery).where(Delivery.kind == MessageKind.ALERT, Delivery.contact == new.id)
+        (await session.scalars(query)).one().state = DeliveryState.FAILED
+    assert [(a.kind, a.changes) for a in await ContactWatch(database, clock, ZONE).run_once()] == [
+        (AnomalyKind.MISSED_ALERT, (new.id,))
+    ]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from cases.units import duty
 from core.accounts.accounts import Accounts
 from core.accounts.permissions import Role
 from core.clock import ManualClock
 from core.database import Database
 from core.notify import contacts, trial
+from core.notify.reach import RECEIPT_WITHIN
 from core.notify.tables import Delivery
 from core.notify.vocabulary import ChannelKind, DeliveryState
 from core.settings import Settings
@@ -107,3 +110,43 @@ async def test_officers_without_contact_and_failed_messages(
     assert await codes(station) == [(CheckState.WARNING, CheckValue.MESSAGES_FAILED)]
     clock.advance(86_401)
     assert await codes(station) == [(CheckState.OK, CheckValue.MESSAGES_SENT)]
+
+
+async def test_an_officer_on_duty_who_is_not_reached_is_a_fault(
+    station: CheckedStation, database: Database, clock: ManualClock
+) -> None:
+    accounts = Accounts(database, clock)
+    await accounts.create("near", "a long password", Role.PATROL_OFFICER, display_name="近", actor="t")
+    await accounts.create("auditor", "a long password", Role.AUDITOR, display_name="auditor", actor="t")
+    async with database.session() as session:
+        await contacts.change(session, clock.now(), "auditor", "auditor", ChannelKind.EMAIL, "a@example.org")
+        await duty.change(session, clock.now(), "near", True)
+    fault = (CheckState.FAILED, CheckValue.ON_DUTY_UNREACHABLE)
+    assert (await codes(station))[0] == fault  # no contact
+    async with database.session() as session:
+        contact = await contacts.change(session, clock.now(), "near", "near", ChannelKind.SMS, "13800000000")
+        await trial.send(session, clock.now(), [contact])
+    clock.advance(1)
+    assert fault not in await codes(station)
+    await became(database, DeliveryState.FAILED)  # the weekly test
+    assert (await codes(station))[0] == fault
+    await became(database, DeliveryState.DELIVERED, clock)
+    async with database.session() as session:
+        await trial.send(session, clock.now(), [contact])
+    await became(database, DeliveryState.SENT, clock)
+    assert fault not in await codes(station)
+    clock.advance(RECEIPT_WITHIN.total_seconds() + 1)  # this gateway confirms, and did not confirm this one
+    assert (await codes(station))[0] == fault
+    async with database.session() as session:
+        await duty.change(session, clock.now(), "near", False)
+    assert fault not in await codes(station)
+
+
+async def became(database: Database, state: DeliveryState, clock: ManualClock | None = None) -> None:
+    """Set the newest message's state; with a clock also when it was sent, or delivered."""
+    async with database.session() as session:
+        row = (await session.scalars(select(Delivery).order_by(Delivery.id.desc()).limit(1))).one()
+        row.state = state
+        if clock is not None:
+            row.sent_at = clock.now()
+            row.delivered_at = clock.now() if state is DeliveryState.DELIVERED else None

@@ -4839,7 +4839,7 @@ export interface components {
          * @description What to do about it.
          * @enum {string}
          */
-        CheckRemedy: "something_hangs" | "read_log_or_report" | "see_database" | "run_as_station_user" | "read_its_log" | "start_station" | "recorder_not_restarted" | "see_patrol" | "restart_station" | "start_station_once" | "start_to_migrate" | "install_newer" | "find_database_load" | "start_server" | "restore_database" | "find_database_lock" | "cpu_too_slow" | "search_may_be_off" | "speed_up_search" | "set_inventory" | "check_inventory" | "apply_inventory" | "reinstall_model" | "add_model" | "install_model" | "set_tls" | "hide_behind_proxy" | "watch_proxy" | "mend_certificate" | "renew_own_certificate" | "renew_certificate" | "add_certificate_names" | "check_backup_log" | "make_backups" | "mount_folder" | "make_writable" | "free_space_now" | "free_space" | "see_disk_space" | "free_space_first" | "check_disk_and_mount" | "faster_disk" | "nothing_on_virtual" | "install_smartctl" | "run_smartctl" | "run_as_root_once" | "replace_disk_now" | "plan_disk_replacement" | "start_the_station" | "volume_free_space" | "volume_spread" | "volume_mount" | "volume_read_only" | "volume_failing" | "volume_quota" | "volume_permission" | "volume_stale" | "volume_absent" | "volume_check" | "inspect_quarantine" | "confirm_clock" | "set_clock" | "install_time_service" | "run_doctor" | "check_time_service" | "check_time_server" | "raise_rmem" | "set_port" | "end_other_program" | "use_other_port" | "set_host_and_port" | "start_it" | "free_discovery_port" | "connect_network" | "allow_multicast" | "run_again" | "describe_channels" | "mend_channels" | "set_contacts" | "see_messages" | "raise_files" | "memory_nearly_gone" | "memory_short" | "install_ffmpeg" | "install_complete_ffmpeg" | "install_pango" | "install_renderer" | "mend_printing" | "install_font" | "use_own_user" | "require_second_factor" | "change_mode";
+        CheckRemedy: "something_hangs" | "read_log_or_report" | "see_database" | "run_as_station_user" | "read_its_log" | "start_station" | "recorder_not_restarted" | "see_patrol" | "restart_station" | "start_station_once" | "start_to_migrate" | "install_newer" | "find_database_load" | "start_server" | "restore_database" | "find_database_lock" | "cpu_too_slow" | "search_may_be_off" | "speed_up_search" | "set_inventory" | "check_inventory" | "apply_inventory" | "reinstall_model" | "add_model" | "install_model" | "set_tls" | "hide_behind_proxy" | "watch_proxy" | "mend_certificate" | "renew_own_certificate" | "renew_certificate" | "add_certificate_names" | "check_backup_log" | "make_backups" | "mount_folder" | "make_writable" | "free_space_now" | "free_space" | "see_disk_space" | "free_space_first" | "check_disk_and_mount" | "faster_disk" | "nothing_on_virtual" | "install_smartctl" | "run_smartctl" | "run_as_root_once" | "replace_disk_now" | "plan_disk_replacement" | "start_the_station" | "volume_free_space" | "volume_spread" | "volume_mount" | "volume_read_only" | "volume_failing" | "volume_quota" | "volume_permission" | "volume_stale" | "volume_absent" | "volume_check" | "inspect_quarantine" | "confirm_clock" | "set_clock" | "install_time_service" | "run_doctor" | "check_time_service" | "check_time_server" | "raise_rmem" | "set_port" | "end_other_program" | "use_other_port" | "set_host_and_port" | "start_it" | "free_discovery_port" | "connect_network" | "allow_multicast" | "run_again" | "describe_channels" | "mend_channels" | "set_contacts" | "reach_officers" | "see_messages" | "raise_files" | "memory_nearly_gone" | "memory_short" | "install_ffmpeg" | "install_complete_ffmpeg" | "install_pango" | "install_renderer" | "mend_printing" | "install_font" | "use_own_user" | "require_second_factor" | "change_mode";
         /**
          * CheckState
          * @enum {string}
@@ -4850,7 +4850,7 @@ export interface components {
          * @description What a check found.
          * @enum {string}
          */
-        CheckValue: "still_no_answer" | "no_answer_in_time" | "check_failed" | "needs_database" | "unreadable_for_user" | "station_silent" | "no_recorder" | "streams_recorded" | "recorders_missing" | "program_versions" | "processes_current" | "processes_of_other_release" | "database_missing" | "database_answers" | "database_other_version" | "database_not_opened" | "database_unreadable" | "rows_late" | "rows_written" | "checksums_waiting" | "search_idle" | "search_behind" | "inventory_not_set" | "inventory_missing" | "inventory_wrong" | "inventory_applied" | "inventory_differs" | "model_damaged" | "model_intact" | "model_not_installed" | "no_model" | "console_unencrypted" | "console_beside_proxy" | "certificate_at_proxy" | "certificate_not_needed" | "certificate_unusable" | "certificate_valid" | "certificate_lacks_names" | "backup_log_unreadable" | "backup_none" | "backup_never_good" | "backup_age" | "backup_last_failed" | "folder_missing" | "folder_unreadable" | "space_free" | "space_and_inodes" | "not_writable" | "speed_not_measured" | "speed_no_space" | "writing_failed" | "disk_speed" | "no_physical_disk" | "smartctl_missing" | "smartctl_silent" | "smart_absent" | "smart_passed" | "smart_failed" | "smart_sectors" | "smart_sectors_failed" | "smart_nvme" | "smart_nvme_failed" | "no_volume" | "volume_unchecked" | "volume_records" | "volume_notice" | "volume_full" | "volume_slow" | "volume_missing" | "volume_failed" | "volume_other" | "quarantine_empty" | "quarantine_files" | "retention_not_checked" | "retention_runs" | "retention_suspended" | "clock_in_the_past" | "clock_set_by_system" | "clock_not_set_by_system" | "clock_not_readable" | "clock_service_fails" | "clock_not_synchronised" | "clock_no_service" | "clock_synchronised" | "clock_synchronised_by" | "zone" | "zone_of_logs" | "no_channel" | "channels_wrong" | "auditors_unreachable" | "officers_unreachable" | "messages_failed" | "messages_sent" | "buffers_small" | "buffers_large" | "port_any" | "port_foreign" | "port_foreign_because" | "console_answers" | "port_unusable" | "port_free" | "port_usable" | "no_interface" | "multicast_fails" | "multicast_works" | "multicast_foreign" | "second_factor_off" | "second_factor_on" | "cameras_not_known" | "files_of_recorder" | "files_of_process" | "memory" | "not_installed" | "ffmpeg_lacks" | "ffmpeg_complete" | "pango_missing" | "printing_failed" | "printing_impossible" | "characters_missing" | "chinese_printed" | "runs_as_root" | "runs_as_user" | "mode" | "mode_readable" | "mode_changeable" | "mode_password_readable";
+        CheckValue: "still_no_answer" | "no_answer_in_time" | "check_failed" | "needs_database" | "unreadable_for_user" | "station_silent" | "no_recorder" | "streams_recorded" | "recorders_missing" | "program_versions" | "processes_current" | "processes_of_other_release" | "database_missing" | "database_answers" | "database_other_version" | "database_not_opened" | "database_unreadable" | "rows_late" | "rows_written" | "checksums_waiting" | "search_idle" | "search_behind" | "inventory_not_set" | "inventory_missing" | "inventory_wrong" | "inventory_applied" | "inventory_differs" | "model_damaged" | "model_intact" | "model_not_installed" | "no_model" | "console_unencrypted" | "console_beside_proxy" | "certificate_at_proxy" | "certificate_not_needed" | "certificate_unusable" | "certificate_valid" | "certificate_lacks_names" | "backup_log_unreadable" | "backup_none" | "backup_never_good" | "backup_age" | "backup_last_failed" | "folder_missing" | "folder_unreadable" | "space_free" | "space_and_inodes" | "not_writable" | "speed_not_measured" | "speed_no_space" | "writing_failed" | "disk_speed" | "no_physical_disk" | "smartctl_missing" | "smartctl_silent" | "smart_absent" | "smart_passed" | "smart_failed" | "smart_sectors" | "smart_sectors_failed" | "smart_nvme" | "smart_nvme_failed" | "no_volume" | "volume_unchecked" | "volume_records" | "volume_notice" | "volume_full" | "volume_slow" | "volume_missing" | "volume_failed" | "volume_other" | "quarantine_empty" | "quarantine_files" | "retention_not_checked" | "retention_runs" | "retention_suspended" | "clock_in_the_past" | "clock_set_by_system" | "clock_not_set_by_system" | "clock_not_readable" | "clock_service_fails" | "clock_not_synchronised" | "clock_no_service" | "clock_synchronised" | "clock_synchronised_by" | "zone" | "zone_of_logs" | "no_channel" | "channels_wrong" | "auditors_unreachable" | "officers_unreachable" | "on_duty_unreachable" | "messages_failed" | "messages_sent" | "buffers_small" | "buffers_large" | "port_any" | "port_foreign" | "port_foreign_because" | "console_answers" | "port_unusable" | "port_free" | "port_usable" | "no_interface" | "multicast_fails" | "multicast_works" | "multicast_foreign" | "second_factor_off" | "second_factor_on" | "cameras_not_known" | "files_of_recorder" | "files_of_process" | "memory" | "not_installed" | "ffmpeg_lacks" | "ffmpeg_complete" | "pango_missing" | "printing_failed" | "printing_impossible" | "characters_missing" | "chinese_printed" | "runs_as_root" | "runs_as_user" | "mode" | "mode_readable" | "mode_changeable" | "mode_password_readable";
         /**
          * ChipKind
          * @description What a chip restricts.
@@ -5753,6 +5753,16 @@ export interface components {
             items: components["schemas"]["ProposalLine"][];
         };
         /**
+         * Excerpt
+         * @description The first SHOWN lines of a part, and how many there are.
+         */
+        Excerpt_UnreachableOfficer: {
+            /** Count */
+            count: number;
+            /** Items */
+            items: components["schemas"]["UnreachableOfficer"][];
+        };
+        /**
          * ExpectedAlertsView
          * @description What a subject would have given lately.
          */
@@ -6356,6 +6366,8 @@ export interface components {
             may_take_over: boolean;
             previous: components["schemas"]["ShiftView"] | null;
             station: components["schemas"]["StationHandover"];
+            /** @description Officers on duty whom no alert would reach. Null: the account may not see them */
+            unreachable: components["schemas"]["Excerpt_UnreachableOfficer"] | null;
         };
         /**
          * HeadingWord
@@ -8241,6 +8253,12 @@ export interface components {
          * @enum {string}
          */
         RateUnit: "seconds" | "camera_days";
+        /**
+         * ReachProblem
+         * @description Why nothing reaches a person.
+         * @enum {string}
+         */
+        ReachProblem: "no_channel" | "failed";
         /** ReasonBody */
         ReasonBody: {
             /** Reason */
@@ -9928,6 +9946,17 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /**
+         * UnreachableOfficer
+         * @description An officer on duty whom nothing reaches. `name`: of the person.
+         */
+        UnreachableOfficer: {
+            /** Account */
+            account: string;
+            /** Name */
+            name: string;
+            problem: components["schemas"]["ReachProblem"];
+        };
         /** UnseenView */
         UnseenView: {
             /**
@@ -10595,6 +10624,7 @@ export type ExcerptMoveLine = components['schemas']['Excerpt_MoveLine'];
 export type ExcerptOfflineLine = components['schemas']['Excerpt_OfflineLine'];
 export type ExcerptOpenAlertLine = components['schemas']['Excerpt_OpenAlertLine'];
 export type ExcerptProposalLine = components['schemas']['Excerpt_ProposalLine'];
+export type ExcerptUnreachableOfficer = components['schemas']['Excerpt_UnreachableOfficer'];
 export type ExpectedAlertsView = components['schemas']['ExpectedAlertsView'];
 export type Fact = components['schemas']['Fact'];
 export type FaultFamily = components['schemas']['FaultFamily'];
@@ -10732,6 +10762,7 @@ export type RangeQuery = components['schemas']['RangeQuery'];
 export type Rate = components['schemas']['Rate'];
 export type RateName = components['schemas']['RateName'];
 export type RateUnit = components['schemas']['RateUnit'];
+export type ReachProblem = components['schemas']['ReachProblem'];
 export type ReasonBody = components['schemas']['ReasonBody'];
 export type RecallBody = components['schemas']['RecallBody'];
 export type RecordedDayState = components['schemas']['RecordedDayState'];
@@ -10814,6 +10845,7 @@ export type UnitChangeBody = components['schemas']['UnitChangeBody'];
 export type UnitOfficerView = components['schemas']['UnitOfficerView'];
 export type UnitView = components['schemas']['UnitView'];
 export type UnlockBody = components['schemas']['UnlockBody'];
+export type UnreachableOfficer = components['schemas']['UnreachableOfficer'];
 export type UnseenView = components['schemas']['UnseenView'];
 export type VendorBody = components['schemas']['VendorBody'];
 export type VendorView = components['schemas']['VendorView'];

@@ -40,6 +40,7 @@ export function changesOf(h: HandoverView, villageName: (code: string) => string
   const s = h.station;
   return [
     ...group("alerts", t("today.alerts"), h.alerts, "fault", (a) => ({ key: `a${a.id}`, text: `${a.title} · ${a.name}`, detail: t("shared.ago", { duration: duration(a.age_seconds) }), to: "/watch" })),
+    ...group("unreachable", t("today.unreachable"), h.unreachable, "fault", (o) => ({ key: `u${o.account}`, text: o.name, detail: term("today.unreachableWhy", o.problem), to: "/watch" })),
     ...group("offline", t("today.offline"), s.newly_offline, "fault", (c) => ({ key: c.camera, text: c.name, detail: `${termOf(["cause", "family"], c.cause)} ${dateTime(c.since)}`, to: `/cameras?camera=${c.camera}` })),
     ...group("faults", t("today.faults"), s.new_faults, "attention", (f) => ({ key: `f${f.id}`, text: `${villageName(f.name)} · ${term("family", f.family)}`, detail: dateTime(f.opened_at), to: `/patrol?fault=${f.id}` })),
     ...inspections(h),
