@@ -120,6 +120,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/accounts/villages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The villages that a scope may name: whoever manages the accounts need not see cameras. */
+        get: operations["villages_of_scopes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alert-live/{ticket}": {
         parameters: {
             query?: never;
@@ -486,6 +503,23 @@ export interface paths {
         };
         /** Cameras that many accounts looked at in the last days, the most viewed first. */
         get: operations["camera_viewers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/duties": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who runs the system, who manages the accounts, who audits. */
+        get: operations["duties"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3466,7 +3500,7 @@ export interface components {
              * Legal Class
              * @default null
              */
-            legal_class?: string | null;
+            legal_class?: ("7.1" | "7.2" | "9" | "non_public") | null;
             /** @default null */
             masks?: components["schemas"]["MaskState"] | null;
             /**
@@ -3557,6 +3591,11 @@ export interface components {
         };
         /** AccountView */
         AccountView: {
+            /**
+             * Also Security
+             * @description An administrator who also manages the accounts, until there is a security administrator
+             */
+            also_security: boolean;
             /** Disabled */
             disabled: boolean;
             /** Display Name */
@@ -4492,8 +4531,11 @@ export interface components {
             device: {
                 [key: string]: components["schemas"]["JsonValue"];
             } | null;
-            /** Faults */
-            faults: string[];
+            /**
+             * Faults
+             * @description Families of its open faults
+             */
+            faults: (components["schemas"]["FaultFamily"] | string)[];
             /** Id */
             id: string;
             /** Name */
@@ -4627,14 +4669,20 @@ export interface components {
             details: {
                 [key: string]: string;
             };
-            /** Faults */
-            faults: string[];
+            /**
+             * Faults
+             * @description Families of its open faults
+             */
+            faults: (components["schemas"]["FaultFamily"] | string)[];
             /** Firmware */
             firmware: string;
             /** Id */
             id: string;
-            /** Legal Class */
-            legal_class: string;
+            /**
+             * Legal Class
+             * @description Class of Decree 799; empty: not set
+             */
+            legal_class: ("7.1" | "7.2" | "9" | "non_public") | "";
             /** Maintainer */
             maintainer: string;
             /**
@@ -4833,13 +4881,13 @@ export interface components {
          * @description The checks, in the order in which they are printed.
          * @enum {string}
          */
-        CheckName: "station" | "versions" | "processes" | "database" | "backlog" | "registry" | "disk.space" | "disk.speed" | "disk.volumes" | "disk.quarantine" | "disk.smart" | "clock" | "clock.retention" | "time zone" | "port.console" | "port.discovery" | "receive buffers" | "multicast" | "certificate" | "permissions" | "files" | "memory" | "ffmpeg" | "printing" | "models" | "backup" | "messages" | "second factor";
+        CheckName: "station" | "versions" | "processes" | "database" | "backlog" | "registry" | "disk.space" | "disk.speed" | "disk.volumes" | "disk.quarantine" | "disk.smart" | "clock" | "clock.retention" | "time zone" | "port.console" | "port.discovery" | "receive buffers" | "multicast" | "certificate" | "permissions" | "files" | "memory" | "ffmpeg" | "printing" | "models" | "backup" | "messages" | "second factor" | "separation";
         /**
          * CheckRemedy
          * @description What to do about it.
          * @enum {string}
          */
-        CheckRemedy: "something_hangs" | "read_log_or_report" | "see_database" | "run_as_station_user" | "read_its_log" | "start_station" | "recorder_not_restarted" | "see_patrol" | "restart_station" | "start_station_once" | "start_to_migrate" | "install_newer" | "find_database_load" | "start_server" | "restore_database" | "find_database_lock" | "cpu_too_slow" | "search_may_be_off" | "speed_up_search" | "set_inventory" | "check_inventory" | "apply_inventory" | "reinstall_model" | "add_model" | "install_model" | "set_tls" | "hide_behind_proxy" | "watch_proxy" | "mend_certificate" | "renew_own_certificate" | "renew_certificate" | "add_certificate_names" | "check_backup_log" | "make_backups" | "mount_folder" | "make_writable" | "free_space_now" | "free_space" | "see_disk_space" | "free_space_first" | "check_disk_and_mount" | "faster_disk" | "nothing_on_virtual" | "install_smartctl" | "run_smartctl" | "run_as_root_once" | "replace_disk_now" | "plan_disk_replacement" | "start_the_station" | "volume_free_space" | "volume_spread" | "volume_mount" | "volume_read_only" | "volume_failing" | "volume_quota" | "volume_permission" | "volume_stale" | "volume_absent" | "volume_check" | "inspect_quarantine" | "confirm_clock" | "set_clock" | "install_time_service" | "run_doctor" | "check_time_service" | "check_time_server" | "raise_rmem" | "set_port" | "end_other_program" | "use_other_port" | "set_host_and_port" | "start_it" | "free_discovery_port" | "connect_network" | "allow_multicast" | "run_again" | "describe_channels" | "mend_channels" | "set_contacts" | "reach_officers" | "see_messages" | "raise_files" | "memory_nearly_gone" | "memory_short" | "install_ffmpeg" | "install_complete_ffmpeg" | "install_pango" | "install_renderer" | "mend_printing" | "install_font" | "use_own_user" | "require_second_factor" | "change_mode";
+        CheckRemedy: "something_hangs" | "read_log_or_report" | "see_database" | "run_as_station_user" | "read_its_log" | "start_station" | "recorder_not_restarted" | "see_patrol" | "restart_station" | "start_station_once" | "start_to_migrate" | "install_newer" | "find_database_load" | "start_server" | "restore_database" | "find_database_lock" | "cpu_too_slow" | "search_may_be_off" | "speed_up_search" | "set_inventory" | "check_inventory" | "apply_inventory" | "reinstall_model" | "add_model" | "install_model" | "set_tls" | "hide_behind_proxy" | "watch_proxy" | "mend_certificate" | "renew_own_certificate" | "renew_certificate" | "add_certificate_names" | "check_backup_log" | "make_backups" | "mount_folder" | "make_writable" | "free_space_now" | "free_space" | "see_disk_space" | "free_space_first" | "check_disk_and_mount" | "faster_disk" | "nothing_on_virtual" | "install_smartctl" | "run_smartctl" | "run_as_root_once" | "replace_disk_now" | "plan_disk_replacement" | "start_the_station" | "volume_free_space" | "volume_spread" | "volume_mount" | "volume_read_only" | "volume_failing" | "volume_quota" | "volume_permission" | "volume_stale" | "volume_absent" | "volume_check" | "inspect_quarantine" | "confirm_clock" | "set_clock" | "install_time_service" | "run_doctor" | "check_time_service" | "check_time_server" | "raise_rmem" | "set_port" | "end_other_program" | "use_other_port" | "set_host_and_port" | "start_it" | "free_discovery_port" | "connect_network" | "allow_multicast" | "run_again" | "describe_channels" | "mend_channels" | "set_contacts" | "reach_officers" | "see_messages" | "raise_files" | "memory_nearly_gone" | "memory_short" | "install_ffmpeg" | "install_complete_ffmpeg" | "install_pango" | "install_renderer" | "mend_printing" | "install_font" | "use_own_user" | "require_second_factor" | "add_security_administrator" | "add_auditor" | "change_mode";
         /**
          * CheckState
          * @enum {string}
@@ -4850,7 +4898,7 @@ export interface components {
          * @description What a check found.
          * @enum {string}
          */
-        CheckValue: "still_no_answer" | "no_answer_in_time" | "check_failed" | "needs_database" | "unreadable_for_user" | "station_silent" | "no_recorder" | "streams_recorded" | "recorders_missing" | "program_versions" | "processes_current" | "processes_of_other_release" | "database_missing" | "database_answers" | "database_other_version" | "database_not_opened" | "database_unreadable" | "rows_late" | "rows_written" | "checksums_waiting" | "search_idle" | "search_behind" | "inventory_not_set" | "inventory_missing" | "inventory_wrong" | "inventory_applied" | "inventory_differs" | "model_damaged" | "model_intact" | "model_not_installed" | "no_model" | "console_unencrypted" | "console_beside_proxy" | "certificate_at_proxy" | "certificate_not_needed" | "certificate_unusable" | "certificate_valid" | "certificate_lacks_names" | "backup_log_unreadable" | "backup_none" | "backup_never_good" | "backup_age" | "backup_last_failed" | "folder_missing" | "folder_unreadable" | "space_free" | "space_and_inodes" | "not_writable" | "speed_not_measured" | "speed_no_space" | "writing_failed" | "disk_speed" | "no_physical_disk" | "smartctl_missing" | "smartctl_silent" | "smart_absent" | "smart_passed" | "smart_failed" | "smart_sectors" | "smart_sectors_failed" | "smart_nvme" | "smart_nvme_failed" | "no_volume" | "volume_unchecked" | "volume_records" | "volume_notice" | "volume_full" | "volume_slow" | "volume_missing" | "volume_failed" | "volume_other" | "quarantine_empty" | "quarantine_files" | "retention_not_checked" | "retention_runs" | "retention_suspended" | "clock_in_the_past" | "clock_set_by_system" | "clock_not_set_by_system" | "clock_not_readable" | "clock_service_fails" | "clock_not_synchronised" | "clock_no_service" | "clock_synchronised" | "clock_synchronised_by" | "zone" | "zone_of_logs" | "no_channel" | "channels_wrong" | "auditors_unreachable" | "officers_unreachable" | "on_duty_unreachable" | "messages_failed" | "messages_sent" | "buffers_small" | "buffers_large" | "port_any" | "port_foreign" | "port_foreign_because" | "console_answers" | "port_unusable" | "port_free" | "port_usable" | "no_interface" | "multicast_fails" | "multicast_works" | "multicast_foreign" | "second_factor_off" | "second_factor_on" | "cameras_not_known" | "files_of_recorder" | "files_of_process" | "memory" | "not_installed" | "ffmpeg_lacks" | "ffmpeg_complete" | "pango_missing" | "printing_failed" | "printing_impossible" | "characters_missing" | "chinese_printed" | "runs_as_root" | "runs_as_user" | "mode" | "mode_readable" | "mode_changeable" | "mode_password_readable";
+        CheckValue: "still_no_answer" | "no_answer_in_time" | "check_failed" | "needs_database" | "unreadable_for_user" | "station_silent" | "no_recorder" | "streams_recorded" | "recorders_missing" | "program_versions" | "processes_current" | "processes_of_other_release" | "database_missing" | "database_answers" | "database_other_version" | "database_not_opened" | "database_unreadable" | "rows_late" | "rows_written" | "checksums_waiting" | "search_idle" | "search_behind" | "inventory_not_set" | "inventory_missing" | "inventory_wrong" | "inventory_applied" | "inventory_differs" | "model_damaged" | "model_intact" | "model_not_installed" | "no_model" | "console_unencrypted" | "console_beside_proxy" | "certificate_at_proxy" | "certificate_not_needed" | "certificate_unusable" | "certificate_valid" | "certificate_lacks_names" | "backup_log_unreadable" | "backup_none" | "backup_never_good" | "backup_age" | "backup_last_failed" | "folder_missing" | "folder_unreadable" | "space_free" | "space_and_inodes" | "not_writable" | "speed_not_measured" | "speed_no_space" | "writing_failed" | "disk_speed" | "no_physical_disk" | "smartctl_missing" | "smartctl_silent" | "smart_absent" | "smart_passed" | "smart_failed" | "smart_sectors" | "smart_sectors_failed" | "smart_nvme" | "smart_nvme_failed" | "no_volume" | "volume_unchecked" | "volume_records" | "volume_notice" | "volume_full" | "volume_slow" | "volume_missing" | "volume_failed" | "volume_other" | "quarantine_empty" | "quarantine_files" | "retention_not_checked" | "retention_runs" | "retention_suspended" | "clock_in_the_past" | "clock_set_by_system" | "clock_not_set_by_system" | "clock_not_readable" | "clock_service_fails" | "clock_not_synchronised" | "clock_no_service" | "clock_synchronised" | "clock_synchronised_by" | "zone" | "zone_of_logs" | "no_channel" | "channels_wrong" | "auditors_unreachable" | "officers_unreachable" | "on_duty_unreachable" | "messages_failed" | "messages_sent" | "buffers_small" | "buffers_large" | "port_any" | "port_foreign" | "port_foreign_because" | "console_answers" | "port_unusable" | "port_free" | "port_usable" | "no_interface" | "multicast_fails" | "multicast_works" | "multicast_foreign" | "second_factor_off" | "second_factor_on" | "duties_double" | "no_security_administrator" | "no_auditor" | "duties_separate" | "cameras_not_known" | "files_of_recorder" | "files_of_process" | "memory" | "not_installed" | "ffmpeg_lacks" | "ffmpeg_complete" | "pango_missing" | "printing_failed" | "printing_impossible" | "characters_missing" | "chinese_printed" | "runs_as_root" | "runs_as_user" | "mode" | "mode_readable" | "mode_changeable" | "mode_password_readable";
         /**
          * ChipKind
          * @description What a chip restricts.
@@ -5418,6 +5466,28 @@ export interface components {
          * @description The answer of an operation that succeeded and has nothing more to say; its handler returns None.
          */
         Done: Record<string, never>;
+        /**
+         * DutiesView
+         * @description Who holds which of the three duties that no account may combine (R-ROLE-2): enabled accounts, as log-in names.
+         */
+        DutiesView: {
+            /** Audit */
+            audit: string[];
+            /**
+             * Double
+             * @description Run the system and manage the accounts, for want of the second
+             */
+            double: string[];
+            /** Security */
+            security: string[];
+            /**
+             * Separate
+             * @description Whether each duty has an account of its own
+             */
+            separate: boolean;
+            /** System */
+            system: string[];
+        };
         /** DutyBody */
         DutyBody: {
             /** On Duty */
@@ -5534,7 +5604,7 @@ export interface components {
          * @description An error's code, written as its value and the names of its parameters.
          * @enum {string}
          */
-        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "replaced" | "password" | "second_factor" | "second_factor_code" | "second_factor_wrong" | "second_factor_expired" | "second_factor_missing" | "second_factor_exists" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "contact_address_invalid" | "contact_second_person" | "contact_unchanged" | "contact_missing" | "push_not_set_up" | "push_service_unknown" | "push_keys_invalid" | "contact_test_too_soon" | "own_account" | "last_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "pdf_package_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_shared" | "credential_ambiguous" | "camera_name_required" | "field_not_edited" | "town_account_required" | "map_layer_not_found" | "map_layer_invalid" | "map_aerial_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "clip_exceeds_limit" | "mp4_holds_one_camera" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "bookmark_not_found" | "bookmark_of_other_account" | "too_many_bookmarks" | "cameras_required" | "stream_needs_watermark" | "wall_view_not_found" | "too_many_wall_views" | "too_many_favourites" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "vendor_not_listed" | "vendor_inactive" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "shift_taken_over" | "shift_note_empty" | "shift_not_taken" | "duty_desk_town_only" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_expiry_past" | "subject_outside_villages" | "subject_word_unseen" | "too_many_examples" | "example_not_found" | "threshold_needs_approver" | "muting_not_found" | "muting_decided" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_recall_too_late" | "alert_answer_unknown" | "alert_answer_refused" | "alert_photo_refused" | "alert_photos_full" | "fault_report_over" | "alert_camera_not_open" | "alert_decline_refused" | "alert_arrive_refused" | "alert_close_refused" | "alert_snooze_refused" | "alert_duplicate_invalid" | "client_id_reused" | "unit_not_found" | "unit_not_on_duty" | "unit_conflict" | "not_on_duty" | "camera_not_recorded" | "no_station_key" | "evidence_not_found" | "evidence_not_ended" | "evidence_not_yours" | "evidence_reason_required" | "evidence_no_approver" | "evidence_no_phone_approval" | "evidence_confirmed" | "evidence_hand_over_incomplete" | "evidence_incomplete" | "evidence_one_officer" | "evidence_case_required" | "evidence_in_future" | "evidence_too_long" | "evidence_cameras" | "evidence_state" | "evidence_second_person" | "evidence_decided" | "evidence_third_person";
+        ErrorCode: "invalid_input" | "invalid_request" | "not_found" | "forbidden" | "conflict" | "method_not_allowed" | "too_many_requests" | "internal" | "body_not_json" | "body_too_complex" | "body_too_deep" | "body_too_large" | "body_too_slow" | "body_incomplete" | "encoding_unsupported" | "connection_lost" | "value_refused" | "header_missing" | "cross_site" | "anonymous_limit" | "station_busy" | "station_starting" | "station_stopping" | "receiving_busy" | "too_many_sockets" | "sockets_opened_too_fast" | "events_read_too_slowly" | "sign_in_first" | "idle" | "too_old" | "revoked" | "replaced" | "password" | "second_factor" | "second_factor_code" | "second_factor_wrong" | "second_factor_expired" | "second_factor_missing" | "second_factor_exists" | "purpose" | "watching" | "permission_missing" | "sign_in_refused" | "sign_in_busy" | "sign_in_attempts" | "sign_in_address_blocked" | "session_changed" | "present_password_wrong" | "password_unchanged" | "password_too_short" | "account_not_found" | "account_exists" | "account_name_reserved" | "account_name_invalid" | "account_company_mismatch" | "account_scope_invalid" | "account_villages_required" | "account_villages_exclude_town" | "account_outside_villages" | "account_has_no_company" | "contact_address_invalid" | "contact_second_person" | "contact_unchanged" | "contact_missing" | "push_not_set_up" | "push_service_unknown" | "push_keys_invalid" | "contact_test_too_soon" | "own_account" | "last_administrator" | "last_security_administrator" | "storage_failed" | "disk_full" | "disk_not_answering" | "database_unreachable" | "database_locked" | "database_damaged" | "data_folder_in_use" | "audit_key_missing" | "secret_unreadable" | "certificate_unusable" | "backup_failed" | "task_failed" | "settings_invalid" | "inventory_invalid" | "operation_failed" | "no_own_authority" | "printer_busy" | "pdf_failed" | "pdf_fonts_missing" | "pdf_library_missing" | "pdf_package_missing" | "village_not_found" | "camera_not_found" | "camera_or_village_not_found" | "camera_entry_invalid" | "camera_retention_too_short" | "camera_address_invalid" | "camera_has_no_address" | "camera_has_no_credential" | "credential_not_found" | "credential_shared" | "credential_ambiguous" | "camera_name_required" | "field_not_edited" | "town_account_required" | "map_layer_not_found" | "map_layer_invalid" | "map_aerial_not_found" | "credential_not_in_village" | "inventory_conflict" | "too_many_retired" | "finding_not_found" | "device_not_found" | "device_not_identified" | "address_in_use" | "address_outside_villages" | "subnet_invalid" | "subnet_too_large" | "survey_town_only" | "work_running" | "acceptance_incomplete" | "acceptance_not_proposed" | "acceptance_same_person" | "place_unknown" | "mask_state_unknown" | "own_camera_account_busy" | "own_camera_account_failed" | "camera_failed" | "camera_unreachable" | "camera_connection_lost" | "camera_refused_credential" | "camera_needs_credential" | "camera_clear_password" | "camera_redirects" | "camera_declined" | "camera_protocol_error" | "camera_fault_answer" | "camera_operation_not_permitted" | "camera_transport_declined" | "camera_stream_stalled" | "camera_busy" | "camera_connect_limit" | "camera_service_not_found" | "camera_encoder_not_found" | "camera_masks_unsupported" | "other_device_answers" | "recorder_fault" | "no_ptz" | "ptz_taken" | "ptz_speed_invalid" | "preset_not_found" | "stream_not_found" | "stream_not_running" | "ticket_invalid" | "transcoders_busy" | "transcoders_reserved" | "footage_too_old_for_role" | "footage_not_kept" | "footage_unreadable" | "footage_changed" | "playlist_first" | "segment_not_found" | "nothing_recorded" | "nothing_recorded_at" | "nothing_recorded_lately" | "clip_needs_several_files" | "clip_exceeds_limit" | "mp4_holds_one_camera" | "strip_too_long" | "range_invalid" | "end_before_start" | "no_picture" | "no_current_picture" | "picture_not_kept" | "picture_not_decodable" | "stored_picture_unreadable" | "bookmark_not_found" | "bookmark_of_other_account" | "too_many_bookmarks" | "cameras_required" | "stream_needs_watermark" | "wall_view_not_found" | "too_many_wall_views" | "too_many_favourites" | "hold_not_found" | "hold_ended" | "hold_reason_required" | "hold_renewal_reason_required" | "retention_not_suspended" | "time_comparison_required" | "file_missing" | "file_too_large" | "file_not_stored" | "too_many_uploads" | "uploads_busy" | "picture_too_large" | "picture_too_many_pixels" | "picture_size_unusable" | "picture_format_unknown" | "fault_not_found" | "fault_picture_missing" | "family_required" | "round_waiting" | "maintenance_not_found" | "maintenance_target_required" | "order_not_found" | "order_step_refused" | "vendor_not_listed" | "vendor_inactive" | "order_closes_itself" | "order_assignee_required" | "order_reason_required" | "order_cost_negative" | "order_merge_target_required" | "order_of_other_company" | "faults_already_ordered" | "photo_not_found" | "too_many_photos" | "patrol_running" | "patrol_missing" | "day_not_over" | "day_not_begun" | "register_signed" | "register_not_signed" | "register_town_only" | "no_new_facts" | "period_invalid" | "village_figures_only" | "sighting_not_found" | "no_vector" | "example_required" | "box_invalid" | "box_incomplete" | "area_too_few_corners" | "area_invalid" | "filter_invalid" | "page_key_invalid" | "phrase_too_long" | "word_unknown" | "all_classes_excluded" | "too_many_cameras" | "time_zone_required" | "time_range_invalid" | "time_range_empty" | "heading_unknown" | "no_azimuth" | "compared_sets_count" | "motion_range_too_long" | "motion_search_running" | "motion_search_not_found" | "motion_search_ended" | "model_failed" | "model_not_installed" | "shift_taken_over" | "shift_note_empty" | "shift_not_taken" | "duty_desk_town_only" | "case_not_found" | "case_number_exists" | "case_village_required" | "case_villages_required" | "case_closed" | "case_closed_already" | "case_has_subjects" | "case_of_other_village" | "subject_not_found" | "subject_not_active" | "subject_not_in_village" | "subject_too_general" | "subject_villages_required" | "subject_not_renewable" | "subject_expiry_too_late" | "subject_expiry_past" | "subject_outside_villages" | "subject_word_unseen" | "too_many_examples" | "example_not_found" | "threshold_needs_approver" | "muting_not_found" | "muting_decided" | "proposal_decided" | "proposal_expired" | "second_person_required" | "alert_not_found" | "alert_already_decided" | "alert_subject_ended" | "alert_taken" | "alert_not_dispatched" | "alert_recall_too_late" | "alert_answer_unknown" | "alert_answer_refused" | "alert_photo_refused" | "alert_photos_full" | "fault_report_over" | "alert_camera_not_open" | "alert_decline_refused" | "alert_arrive_refused" | "alert_close_refused" | "alert_snooze_refused" | "alert_duplicate_invalid" | "client_id_reused" | "unit_not_found" | "unit_not_on_duty" | "unit_conflict" | "not_on_duty" | "camera_not_recorded" | "no_station_key" | "evidence_not_found" | "evidence_not_ended" | "evidence_not_yours" | "evidence_reason_required" | "evidence_no_approver" | "evidence_no_phone_approval" | "evidence_confirmed" | "evidence_hand_over_incomplete" | "evidence_incomplete" | "evidence_one_officer" | "evidence_case_required" | "evidence_in_future" | "evidence_too_long" | "evidence_cameras" | "evidence_state" | "evidence_second_person" | "evidence_decided" | "evidence_third_person";
         /**
          * ErrorParameters
          * @description What a sentence about an error names; `ErrorCode.parameters` lists those of each code.
@@ -7390,7 +7460,7 @@ export interface components {
             /** Camera */
             camera: string;
             /** Cause */
-            cause: string;
+            cause: components["schemas"]["GapCause"] | components["schemas"]["FaultFamily"] | null;
             /** Name */
             name: string;
             /** Since */
@@ -8479,7 +8549,7 @@ export interface components {
          * Role
          * @enum {string}
          */
-        Role: "video_officer" | "investigator" | "approver" | "patrol_officer" | "funder" | "contractor" | "administrator" | "auditor";
+        Role: "video_officer" | "investigator" | "approver" | "patrol_officer" | "funder" | "contractor" | "administrator" | "security_administrator" | "auditor";
         /** RoundView */
         RoundView: {
             /**
@@ -8516,6 +8586,13 @@ export interface components {
             vendor?: string;
             /** Villages */
             villages?: string[];
+        };
+        /** ScopeVillage */
+        ScopeVillage: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
         };
         /** SearchBody */
         SearchBody: {
@@ -9805,7 +9882,7 @@ export interface components {
              * Faults
              * @description Families of its open faults
              */
-            faults: string[];
+            faults: (components["schemas"]["FaultFamily"] | string)[];
             /** Id */
             id: string;
             kind: components["schemas"]["CameraKind"];
@@ -10600,6 +10677,7 @@ export type DeviceView = components['schemas']['DeviceView'];
 export type DirectionWord = components['schemas']['DirectionWord'];
 export type DiskOutlook = components['schemas']['DiskOutlook'];
 export type Done = components['schemas']['Done'];
+export type DutiesView = components['schemas']['DutiesView'];
 export type DutyBody = components['schemas']['DutyBody'];
 export type DutyUnit = components['schemas']['DutyUnit'];
 export type DutyView = components['schemas']['DutyView'];
@@ -10786,6 +10864,7 @@ export type ReviewView = components['schemas']['ReviewView'];
 export type Role = components['schemas']['Role'];
 export type RoundView = components['schemas']['RoundView'];
 export type Scope = components['schemas']['Scope'];
+export type ScopeVillage = components['schemas']['ScopeVillage'];
 export type SearchBody = components['schemas']['SearchBody'];
 export type SearchOrder = components['schemas']['SearchOrder'];
 export type SecondFactorPolicy = components['schemas']['SecondFactorPolicy'];
@@ -11126,6 +11205,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    villages_of_scopes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScopeVillage"][];
                 };
             };
             /** @description Refused or failed */
@@ -11850,6 +11958,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CameraViewers"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    duties: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DutiesView"];
                 };
             };
             /** @description Refused or failed */
