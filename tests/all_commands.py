@@ -9,6 +9,7 @@ import psycopg  # noqa: F401
 import core.migrations.versions
 import station.cli.main
 import station.schema
+import tests.nvr.clock_correction_child  # noqa: F401
 
 for package in (station.cli, core.migrations.versions):
     for module in pkgutil.iter_modules(package.__path__):

@@ -13,9 +13,11 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from core.host.child_environment import child_environment
+from tests import schema_copy
 
 ROOT = Path(__file__).parent.parent
 STREAMS = ("stdin", "stdout", "stderr")
@@ -32,7 +34,8 @@ def minwang(
         files = {name: Path(folder) / name for name in STREAMS}
         files["stdin"].write_text(input)
         process = _context.Process(
-            target=_run, args=(arguments, str(cwd), dict(os.environ if env is None else env), folder)
+            target=_run,
+            args=(arguments, str(cwd), dict(os.environ if env is None else env), folder, schema_copy.schema_file()),
         )
         process.start()
         process.join(timeout)
@@ -59,8 +62,25 @@ def started(
     )
 
 
-def _run(arguments: tuple[str, ...], cwd: str, env: dict[str, str], folder: str) -> None:
+def forked(function: Callable[..., object], *arguments: object, timeout: float = 60.0) -> int:
+    """Call a function of a module in a process of its own; returns its exit status, -n after signal n.
+
+    Raises TimeoutExpired.
+    """
+    process = _context.Process(target=function, args=arguments)
+    process.start()
+    process.join(timeout)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+        raise subprocess.TimeoutExpired(str(function), timeout)
+    return process.exitcode
+
+
+def _run(arguments: tuple[str, ...], cwd: str, env: dict[str, str], folder: str, schema: Path) -> None:
     from station.cli.main import main
+
+    schema_copy.install(schema)
 
     for number, name in enumerate(STREAMS):
         opened = os.open(

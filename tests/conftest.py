@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import functools
 import os
 import shutil
@@ -24,11 +23,10 @@ import station.schema
 from cameras.virtual.clip import LoopClip, encode
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from cameras.virtual.scene import Street
-from core import migrate
 from core.accounts import passwords
 from core.clock import ManualClock
 from core.database import Database
-from tests import postgres
+from tests import postgres, schema_copy, shared_folder
 from tests.postgres import AUDIT_KEY
 
 ROOT = Path(__file__).parent.parent
@@ -113,6 +111,16 @@ class FileScheduling(LoadScopeScheduling):
         return "cameras" if file.startswith("tests/cameras/") else file
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shared_folder.create()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shared_folder.remove()
+
+
 @pytest.hookimpl(optionalhook=True)  # also runs without xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling:
     return FileScheduling(config, log)
@@ -154,18 +162,17 @@ def _no_hidden_failures(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 @functools.cache
 def _migrated() -> bytes:
-    """Return the file of an empty database; a migration takes a second, and every test needs one."""
+    """Return the file of an empty database."""
     assert station.schema.TABLE_MODULES
+    return schema_copy.schema_file().read_bytes()
 
-    async def make(file: Path) -> None:
-        db = Database(f"sqlite+aiosqlite:///{file}")
-        await migrate.upgrade(db)
-        await db.close()
 
-    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(1) as pool:
-        file = Path(folder) / "empty.db"
-        pool.submit(asyncio.run, make(file)).result()  # an event loop may be running in this thread
-        return file.read_bytes()
+@pytest.fixture(autouse=True, scope="session")
+def _copied_schemas() -> Iterator[None]:
+    """Copy the schema into new SQLite databases, also of whole stations (tests.schema_copy)."""
+    undo = schema_copy.install()
+    yield
+    undo()
 
 
 @pytest.fixture(scope="session")

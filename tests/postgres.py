@@ -18,8 +18,10 @@ import pytest
 
 from core import migrate
 from core.database import Database
+from tests.shared_folder import made_once
 
 MIGRATED = "migrated"
+ADDRESS = "postgresql+psycopg://minwang@/{{}}?host={folder}"
 AUDIT_KEY = bytes(range(32))  # of the tests' databases
 _numbers = itertools.count()
 
@@ -34,28 +36,54 @@ def programs() -> Path | None:
 @contextmanager
 def server() -> Iterator[str]:
     """Run a server; yields its address without a database name. It has a database MIGRATED."""
-    at = programs()
-    if at is None:
+    if programs() is None:
         pytest.skip("PostgreSQL is not installed; ./minwang test names the package")
-    folder = Path(tempfile.mkdtemp(prefix="minwang-pg-"))
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # the server refuses to run as root
-    if as_user:
-        shutil.chown(folder, "postgres")
-    data = folder / "data"
-    quiet = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/"}
-    subprocess.run(
-        [*as_user, at / "initdb", "-D", data, "-A", "trust", "-U", "minwang", "-E", "UTF8", "--no-sync"], **quiet
-    )  # type: ignore[call-overload]
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    subprocess.run([*as_user, at / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"], **quiet)  # type: ignore[call-overload]
-    address = f"postgresql+psycopg://minwang@/{{}}?host={folder}"
+    made = made_once("postgresql", _make)
+    folder = _folder_of_server()
+    subprocess.run(["cp", "-a", made, folder / "data"], check=True)
+    _control(folder, "start")
     try:
-        _create(folder, MIGRATED, "template1")
-        asyncio.run(_migrate(address.format(MIGRATED)))
-        yield address
+        yield ADDRESS.format(folder=folder)
     finally:
-        subprocess.run([*as_user, at / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)  # type: ignore[call-overload]
+        _control(folder, "stop", "-m", "immediate")
         shutil.rmtree(folder)
+
+
+def _make(target: Path) -> None:
+    """Make the data folder of a server with the database MIGRATED."""
+    at = programs()
+    assert at is not None
+    folder = _folder_of_server()
+    initdb = [at / "initdb", "-D", folder / "data", "-A", "trust", "-U", "minwang", "-E", "UTF8", "--no-sync"]
+    _as_server(*initdb)
+    _control(folder, "start")
+    _create(folder, MIGRATED, "template1")
+    asyncio.run(_migrate(ADDRESS.format(folder=folder).format(MIGRATED)))
+    _control(folder, "stop", "-m", "fast")
+    shutil.move(folder / "data", target)
+    shutil.rmtree(folder)
+
+
+def _folder_of_server() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="minwang-pg-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+    return folder
+
+
+def _as_server(*command: str | Path) -> None:
+    """Run a command as the user of the server, which refuses to run as root."""
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    subprocess.run([*as_user, *command], check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+
+def _control(folder: Path, action: str, *more: str | Path) -> None:
+    at = programs()
+    assert at is not None
+    if action == "start":
+        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+        more = ("-l", folder / "log", "-o", options)
+    _as_server(at / "pg_ctl", "-D", folder / "data", "-w", *more, action)
 
 
 def _create(folder: Path, name: str, template: str) -> None:
@@ -75,13 +103,7 @@ async def _migrate(address: str) -> None:
 
 def control(address: str, action: str) -> None:
     """`start` or `stop` (immediately) the server of this address."""
-    folder, at = _folder(address), programs()
-    assert at is not None
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    how = ["-m", "immediate"] if action == "stop" else ["-l", folder / "log", "-o", options]
-    command = [*as_user, at / "pg_ctl", "-D", folder / "data", "-w", *how, action]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
+    _control(_folder(address), action, *(["-m", "immediate"] if action == "stop" else []))
 
 
 @asynccontextmanager

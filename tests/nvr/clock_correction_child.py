@@ -66,6 +66,5 @@ async def main(url: str, kept: Path, moment: str, links: bool, since: int, by: i
     sys.exit(f"nobody killed it: {calls}")
 
 
-if __name__ == "__main__":
-    url, kept, moment, links, since, by, *files = sys.argv[1:]
-    asyncio.run(main(url, Path(kept), moment, links == "links", int(since), int(by), [int(f) for f in files]))
+def run(url: str, kept: Path, moment: str, links: bool, since: int, by: int, files: list[int]) -> None:
+    asyncio.run(main(url, kept, moment, links, since, by, files))

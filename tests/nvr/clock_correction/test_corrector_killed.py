@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import signal
-import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +24,8 @@ from nvr.archive.segment_index import path_of
 from nvr.clock import clock_epoch
 from nvr.clock_correction import corrector
 from nvr.tables import ClockCorrection, Gap, GapCause
-from tests.conftest import ROOT
+from tests.commands import forked
+from tests.nvr import clock_correction_child
 from tests.nvr.clock_correction.recorded_files import HOUR, RecordedFiles, T
 from tests.nvr.conftest import segments_of
 
@@ -33,23 +33,9 @@ STARTS = [T + k * 10 * SECOND for k in range(8)]
 
 
 async def killed(filed: RecordedFiles, kept: Path, moment: str, links: bool, by: int) -> None:
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.nvr.clock_correction_child",
-        filed.database.url,
-        str(kept),
-        moment,
-        "links" if links else "copies",
-        str(T),
-        str(by),
-        *map(str, STARTS),
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await asyncio.wait_for(child.communicate(), 60)
-    assert child.returncode == -signal.SIGKILL, said.decode()
+    arguments = (filed.database.url, kept, moment, links, T, by, STARTS)
+    status = await asyncio.to_thread(forked, clock_correction_child.run, *arguments)
+    assert status == -signal.SIGKILL
 
 
 async def corrections(database: Database) -> list[ClockCorrection]:
