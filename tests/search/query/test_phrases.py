@@ -29,7 +29,7 @@ CAMERAS = {"村口": "wj-01", "East Gate": "xd-01"}
 PHRASES: list[dict[str, Any]] = [
     entry
     for name in ("phrases.yaml", "phrases_everyday.yaml")
-    for entry in yaml.safe_load((Path(__file__).parents[1] / name).read_text(encoding="utf-8"))
+    for entry in yaml.load((Path(__file__).parents[1] / name).read_text(encoding="utf-8"), yaml.CSafeLoader)
 ]
 MIN_CORRECT_SHARE = 0.95
 
