@@ -12,6 +12,7 @@ from cameras.virtual.clip import LoopClip
 FRAGMENT_S, TICK_S = 0.4, 0.2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.soak) for n in range(2, 12))])
 def test_kill_minus_nine_loses_half_a_second_at_most(seed: int, clip: LoopClip, tmp_path: Path) -> None:
     """The loss is counted in pictures that the recorder received, so a busy machine only makes the test slower.

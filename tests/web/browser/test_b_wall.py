@@ -32,6 +32,7 @@ def cell(page: Page, number: int) -> str:
     return str(page.locator(f"[data-cell='{number}']").get_attribute("data-showing"))
 
 
+@pytest.mark.long
 def test_an_unattended_page_asks_and_stops(browser: Browser, town: str) -> None:
     page = open_wall(browser, town)
     pick_camera(page, "wj-01")
@@ -52,6 +53,7 @@ def test_an_unattended_page_asks_and_stops(browser: Browser, town: str) -> None:
     assert page.problems == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_a_cell_keeps_one_socket(browser: Browser, town: str) -> None:
     """For as long as it shows the same camera, whatever happens to the tree and to other cells."""
     page = open_wall(browser, town)
@@ -64,6 +66,7 @@ def test_a_cell_keeps_one_socket(browser: Browser, town: str) -> None:
     assert len(opened) == 1 and grows(page, "live")
 
 
+@pytest.mark.long
 def test_the_address_restores_the_wall(browser: Browser, town: str) -> None:
     page = open_wall(browser, town, query="?layout=9&cells=wj-01,,village:wangjia")
     page.click("[data-cell='2'] .label")
@@ -84,6 +87,7 @@ def test_the_address_restores_the_wall(browser: Browser, town: str) -> None:
     assert page.problems == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_cameras_and_villages_are_dragged(browser: Browser, town: str) -> None:
     page = open_wall(browser, town, query="?layout=4")
     page.fill("input[data-test=tree-filter]", "wj-0")
@@ -120,6 +124,7 @@ def test_keys_act_on_the_selected_cell(browser: Browser, town: str) -> None:
     assert page.problems == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_instant_replay(browser: Browser, town: str) -> None:
     page = open_wall(browser, town, query="?layout=1&cells=wj-01")
     page.locator("[data-test=live-purpose]").first.click()
@@ -134,6 +139,7 @@ def test_instant_replay(browser: Browser, town: str) -> None:
     assert grows(page, "live")
 
 
+@pytest.mark.long
 def test_a_dead_camera_says_why(browser: Browser, town: str) -> None:
     page = open_wall(browser, town, query="?layout=1&cells=xd-03")
     page.locator("[data-test=live-purpose]").first.click()
@@ -141,6 +147,7 @@ def test_a_dead_camera_says_why(browser: Browser, town: str) -> None:
     expect(page.locator("[data-test=cell-message]")).to_contain_text("摄像机不可达")
 
 
+@pytest.mark.long
 def test_h265_is_transcoded_for_the_browser(browser: Browser, town: str) -> None:
     page = open_wall(browser, town, query="?layout=1&cells=xd-02")
     page.locator("[data-test=live-purpose]").first.click()
@@ -152,6 +159,7 @@ def test_h265_is_transcoded_for_the_browser(browser: Browser, town: str) -> None
     assert grows(page, "live", 20)
 
 
+@pytest.mark.long
 def test_ptz_control(browser: Browser, town: str) -> None:
     page = open_wall(browser, town)
     pick_camera(page, "wj-01")
@@ -176,6 +184,7 @@ def test_ptz_control(browser: Browser, town: str) -> None:
     assert page.problems == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_ptz_stops_when_another_camera_is_shown(browser: Browser, town: str) -> None:
     page = open_wall(browser, town, query="?layout=1&cells=yj-01")
 
@@ -194,6 +203,7 @@ def test_ptz_stops_when_another_camera_is_shown(browser: Browser, town: str) -> 
     assert told[-1] == "yj-01/ptz/stop" and set(told[:-1]) == {"yj-01/ptz/move"}, told
 
 
+@pytest.mark.long
 def test_favourites_and_views_stand_on_top_of_the_tree(browser: Browser, town: str) -> None:
     """Kept by the station: they are there in another browser as well, until they are taken away."""
     page = open_wall(browser, town, query="?layout=1%2B5&cells=wj-01,xd-01")

@@ -60,6 +60,7 @@ def test_a_fault_becomes_an_order_and_the_day_is_signed(browser: Browser, town: 
     expect(page.locator("[data-test=column-assigned] [data-test=order]", has_text="天目维护")).to_be_visible()
 
 
+@pytest.mark.long
 def test_the_patrol_page_shows_problems_of_a_register(browser: Browser, town: str) -> None:
     """The station's answer with states that the demo has no time for: a day without patrol, a changed register."""
     page = sign_in(browser, town, "video")
@@ -86,6 +87,7 @@ def test_the_patrol_page_shows_problems_of_a_register(browser: Browser, town: st
     expect(page.locator("[data-test=sign]")).to_be_disabled()  # without a reason
 
 
+@pytest.mark.long
 def test_a_review_hides_the_machine_verdict(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
     page.click("[data-test=nav-patrol]")

@@ -53,6 +53,7 @@ def test_search_by_words_jumps_to_playback(browser: Browser, town: str) -> None:
     assert page.problems == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_candidates_and_similar_ones(browser: Browser, town: str) -> None:
     """Mark candidates by key, keep them for the case, and search for similar ones."""
     page = sign_in(browser, town, "investigator")
@@ -76,6 +77,7 @@ def test_candidates_and_similar_ones(browser: Browser, town: str) -> None:
     assert page.problems == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_compare_places_motion_and_a_box(browser: Browser, town: str) -> None:
     """Compare two places, search motion in the archive, search by a box on a picture, draw on the map."""
     page = sign_in(browser, town, "investigator")

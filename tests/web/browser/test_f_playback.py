@@ -79,6 +79,7 @@ def play_back(browser: Browser, town: str, cameras: str, ago: float) -> Page:
     return page
 
 
+@pytest.mark.long
 def test_several_cameras_keep_one_clock(browser: Browser, town: str) -> None:
     page = play_back(browser, town, "wj-01,wj-03,yj-01,xd-01", 25)
     expect(page.locator("[data-lane=playing]")).to_have_count(4, timeout=15_000)
@@ -111,6 +112,7 @@ def test_frame_by_frame(browser: Browser, town: str) -> None:
     assert after - back == pytest.approx(1 / 8, abs=0.04)
 
 
+@pytest.mark.long
 def test_16x_playback_shows_keyframes_only(browser: Browser, town: str) -> None:
     page = play_back(browser, town, "wj-01,wj-03", 50)
     expect(page.locator("[data-lane=playing]")).to_have_count(2, timeout=15_000)
@@ -134,6 +136,7 @@ def test_16x_playback_shows_keyframes_only(browser: Browser, town: str) -> None:
         page.wait_for_timeout(100)
 
 
+@pytest.mark.long
 def test_a_time_lapse_runs_on_the_same_clock(browser: Browser, town: str) -> None:
     """At 60 times two cameras show pictures of the station's time-lapse; it ends at the present, at 1×."""
     page = play_back(browser, town, "wj-01,wj-03", 50)
@@ -157,6 +160,7 @@ def test_a_time_lapse_runs_on_the_same_clock(browser: Browser, town: str) -> Non
     assert page.problems == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_the_time_line_shows_a_thumbnail_and_zooms(browser: Browser, town: str) -> None:
     page = play_back(browser, town, "wj-01", 25)
     expect(page.locator("[data-lane=playing]")).to_have_count(1, timeout=15_000)
@@ -177,6 +181,7 @@ def test_the_time_line_shows_a_thumbnail_and_zooms(browser: Browser, town: str) 
     assert page.problems == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_a_clip_plays_in_the_browser(browser: Browser, town: str, tmp_path: Path) -> None:
     end = datetime.now(timezone.utc) - timedelta(seconds=5)
     target = tmp_path / "clip.mp4"

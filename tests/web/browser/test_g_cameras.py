@@ -13,6 +13,7 @@ from tests.web.browser.pages import sign_in
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
+@pytest.mark.long
 def test_the_cameras_page_shows_each_check_and_identifies_again(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "admin")
     page.click("[data-test=nav-cameras]")
@@ -43,6 +44,7 @@ def test_the_filter_is_in_the_address(browser: Browser, town: str) -> None:
     assert page.problems == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_an_administrator_edits_with_a_reason(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "admin")
     page.goto(f"{town}/cameras/xd-03")
@@ -55,6 +57,7 @@ def test_an_administrator_edits_with_a_reason(browser: Browser, town: str) -> No
     assert page.problems == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_the_wizard_goes_on_past_steps_of_others(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
     page.goto(f"{town}/cameras?tab=add&new=wj-02")
@@ -66,6 +69,7 @@ def test_the_wizard_goes_on_past_steps_of_others(browser: Browser, town: str) ->
     assert page.problems == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_a_camera_is_accepted_by_two_persons(browser: Browser, town: str, tmp_path: Path) -> None:
     page = sign_in(browser, town, "video")
     page.goto(f"{town}/cameras?camera=wj-01&file=acceptance")

@@ -35,6 +35,7 @@ def test_an_alert_is_taken_and_answered_on_a_phone(browser: Browser, town: str) 
     expect(auditor.get_by_text(re.compile("条记录完整|记录链完整"))).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_proposal_is_decided_with_its_reason_before_the_approver(browser: Browser, town: str) -> None:
     """The form is empty after sending; the approver reads reason and case, and confirms what he decides."""
     officer = sign_in(browser, town, "investigator")

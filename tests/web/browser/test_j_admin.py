@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.web.browser.pages import sign_in
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(600)]
 
 
 def test_a_security_administrator_manages_a_user(browser: Browser, town: str) -> None:

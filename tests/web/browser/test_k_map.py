@@ -39,6 +39,7 @@ def test_a_camera_is_found_and_opened(browser: Browser, town: str) -> None:
     assert page.problems == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_a_lasso_opens_its_cameras_on_the_wall(browser: Browser, town: str) -> None:
     page = open_map(browser, town, "video")
     page.wait_for_url(re.compile("at="))  # all cameras are in sight
@@ -61,6 +62,7 @@ def test_a_lasso_opens_its_cameras_on_the_wall(browser: Browser, town: str) -> N
     assert page.problems == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_an_administrator_turns_a_camera(browser: Browser, town: str) -> None:
     page = open_map(browser, town, "admin", "?camera=wj-04")
     page.click("[data-test=map-edit]")
