@@ -54,8 +54,9 @@ def _make(target: Path) -> None:
     at = programs()
     assert at is not None
     folder = _folder_of_server()
-    initdb = [at / "initdb", "-D", folder / "data", "-A", "trust", "-U", "minwang", "-E", "UTF8", "--no-sync"]
-    _as_server(*initdb)
+    _as_server(
+        at / "initdb", "-D", folder / "data", "-A", "trust", "-U", "minwang", "-E", "UTF8", "--no-sync"
+    )  # fmt: skip
     _control(folder, "start")
     _create(folder, MIGRATED, "template1")
     asyncio.run(_migrate(ADDRESS.format(folder=folder).format(MIGRATED)))

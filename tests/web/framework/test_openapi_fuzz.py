@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
+from aiohttp.http_exceptions import LineTooLong
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +72,19 @@ def _can(operation: Any, valid: bool) -> bool:
 def _unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lift the limit for anonymous requests: none is answered 429 (see tests/web/http/test_anonymous_limit.py)."""
     monkeypatch.setattr(anonymous_limit, "BURST_REQUESTS", 1e12)
+
+
+def _is_no_long_line(record: logging.LogRecord) -> bool:
+    return record.exc_info is None or not isinstance(record.exc_info[1], LineTooLong)
+
+
+@pytest.fixture(autouse=True)
+def _long_lines_are_refused() -> Iterator[None]:
+    """Some request lines are longer than 8 kB: aiohttp answers 400 and logs why."""
+    log = logging.getLogger("aiohttp.server")
+    log.addFilter(_is_no_long_line)
+    yield
+    log.removeFilter(_is_no_long_line)
 
 
 async def fuzz(role: Role | None, sign_in: SignIn, examples: int) -> None:
