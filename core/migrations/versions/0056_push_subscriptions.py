@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0055"
-down_revision = "0054"
+revision = "0056"
+down_revision = "0055"
 
 CHANNELS = "core.notify.vocabulary.ChannelKind: wecom, sms, voice, email, webpush, webhook, mqtt"
 
