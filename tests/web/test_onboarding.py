@@ -139,7 +139,7 @@ async def test_the_sign_photo_is_reencoded(crowd: VirtualCameras, sign_in: SignI
         assert (await officer.post("/api/cameras/wj-01/sign", data=bad, headers=HEADERS)).status == 400
     assert (
         await officer.post("/api/cameras/wj-01/sign", data=io.BytesIO(bytes(9_000_000)), headers=HEADERS)
-    ).status == 400
+    ).status == 413
 
 
 async def test_ptz_control_is_exclusive(crowd: VirtualCameras, sign_in: SignIn) -> None:
