@@ -20,7 +20,8 @@ from cases.evidence.package import PackagePlan, PlannedStream, Progress, SealedP
 from core.station_keys import SigningKey, fingerprint_of
 from nvr.archive.segment_index import Segment
 from tests.conftest import ROOT
-from tests.nvr.segment_files import BEGIN_US, street_pictures, write_segment
+from tests.nvr.segment_files import BEGIN_US as BEGIN_US
+from tests.nvr.segment_files import street_pictures, write_segment
 
 SECOND = 1_000_000
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=timezone.utc)

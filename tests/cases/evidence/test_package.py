@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -151,12 +152,8 @@ def test_a_package_signed_again_by_another_key_is_found(copy: Path, sealed: tupl
 
 def test_a_custody_whose_entry_was_taken_out_is_found(tmp_path: Path) -> None:
     plan = planned(tmp_path / "volume", ["wj-01/main"], 1)
-    done, key = write(package.PackagePlan(**{**vars_of(plan), "custody": plan.custody[1:]}), tmp_path / "E-1")
+    done, key = write(replace(plan, custody=plan.custody[1:]), tmp_path / "E-1")
     assert codes(verified(done.folder, key.fingerprint)[1]) == ["custody_broken"]
-
-
-def vars_of(plan: package.PackagePlan) -> dict[str, object]:
-    return {name: getattr(plan, name) for name in plan.__slots__}
 
 
 def test_footage_changed_since_its_recording_is_not_hidden(tmp_path: Path) -> None:

@@ -101,9 +101,9 @@ def test_a_process_that_stood_still_tries_once_more(tmp_path: Path, monkeypatch:
     tries = iter([False, True])
     monkeypatch.setattr(file_locks, "try_lock", lambda _: next(tries))
     monkeypatch.setattr(time, "sleep", lambda _: monkeypatch.setattr(station_lock, "MAX_WORKER_WAIT_S", -1.0))
-    monkeypatch.setattr(station_lock, "_read", lambda _: gone)
     gone = station_lock.LockHolder("serve", 2**22 + 1, "somebody", socket.gethostname(), "an hour ago")
     assert gone.is_gone
+    monkeypatch.setattr(station_lock, "_read", lambda _: gone)
     with station_lock.hold(tmp_path, "serve"):
         pass
     assert next(tries, None) is None
