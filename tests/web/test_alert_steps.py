@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from cameras.tables import Camera
 from cases.alerts import alerts, trail
 from cases.alerts.trail import Seen
 from cases.tables import Alert, AlertState, Case, WatchSubject
@@ -16,8 +17,11 @@ from core.accounts.permissions import Role
 from core.clock import SystemClock
 from core.database import Database
 from core.settings import Settings
+from search.store import SightingStore
+from search.vocabulary import Direction
 from tests.web.calls import get, grey_jpeg, post, submit
 from tests.web.conftest import HEADERS, SignIn
+from tests.web.test_search import put
 
 NOW = SystemClock().now()
 ALERT = "/api/alerts/1"
@@ -125,6 +129,23 @@ async def test_one_alert_shows_steps_trail_and_next_cameras(
         assert (await others.get(url)).status == status
     assert (await phone.get(f"{ALERT}/trail/{seen['entry']}/thumbnail")).status == 200
     assert (await phone.get(f"{ALERT}/trail/99/thumbnail")).status == 404
+
+
+async def test_it_says_where_the_subject_headed_when_it_was_seen_first(
+    sign_in: SignIn, database: Database, sightings: SightingStore, alert: int
+) -> None:
+    seen = await put(database, sightings, "wj-01", "wangjia", "red", 5, direction=int(Direction.right))
+    async with database.session() as session:
+        row = await session.get_one(Alert, alert)
+        camera = await session.get_one(Camera, "wj-01")
+        camera.profile = camera.profile | {"azimuth": 10}
+        row.sighting = seen.id
+    phone = await sign_in(Role.PATROL_OFFICER)
+    assert (await get(phone, ALERT))["heading"] == pytest.approx(100)  # to the right of a view to the north
+    async with database.session() as session:
+        camera = await session.get_one(Camera, "wj-01")
+        camera.profile = {k: v for k, v in camera.profile.items() if k != "azimuth"}
+    assert (await get(phone, ALERT))["heading"] is None
 
 
 @pytest.mark.usefixtures("alert")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 
 from aiohttp import web
@@ -12,6 +13,7 @@ from cameras.tables import Camera
 from cases.alerts import alerts, calls, steps, trail
 from cases.tables import Alert, AlertTrail, WatchSubject
 from cases.units import units
+from cases.watch.manual_alerts import MANUAL_SIGHTING
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
 from core.clock import from_microseconds
@@ -39,7 +41,8 @@ async def alert_detail(c: Context) -> AlertDetail:
         camera, at_us = trail.last_place(alert, entries)
         called = await calls.of_alert(session, alert.id)
         named = await units.names(session, {n for call in called if (n := call.unit) is not None})
-        following = await _next(c, session, alert, entries, camera, from_microseconds(at_us))
+        heading = await _first_heading(c, session, alert)
+        following = await _next(c, session, alert, entries, camera, from_microseconds(at_us), heading)
     await c.audit_view(
         AuditAction.ALERT_VIEW, str(alert.id), reason=f"alert {alert.id}", key=f"alert.detail {alert.id}",
         village=alert.village, alert=alert.id,
@@ -49,19 +52,30 @@ async def alert_detail(c: Context) -> AlertDetail:
     return AlertDetail(
         alert=alert_view(alert, subject, names.get(alert.camera, alert.camera), now, called_in),
         calls=[call_view(call, named) for call in called],
-        steps=[step_view(s) for s in done], trail=[trail_view(t, names) for t in entries], last_camera=camera,
-        last_seen_at=from_microseconds(at_us), next=following,
+        steps=[step_view(s) for s in done], trail=[trail_view(t, names) for t in entries], heading=heading,
+        last_camera=camera, last_seen_at=from_microseconds(at_us), next=following,
     )  # fmt: skip
 
 
+async def _first_heading(c: AnyContext, session: AsyncSession, alert: Alert) -> float | None:
+    """Return the compass bearing of the movement by which the alert was raised; None: unknown, or a person saw it."""
+    if alert.sighting == MANUAL_SIGHTING:
+        return None
+    sighting = await asyncio.to_thread(c.services.sighting_store.get, alert.sighting)
+    return None if sighting is None else await trail.heading_of(session, alert.camera, sighting.direction)
+
+
 async def _next(
-    c: AnyContext, session: AsyncSession, alert: Alert, entries: list[AlertTrail], camera: str, at: datetime
-) -> list[NextCameraView]:
+    c: AnyContext, session: AsyncSession, alert: Alert, entries: list[AlertTrail], camera: str, at: datetime,
+    first_heading: float | None,
+) -> list[NextCameraView]:  # fmt: skip
     """Return the next cameras of an alert that somebody still acts on; none once it is over."""
     origin = await session.get(Camera, camera)
     if origin is None or alert.state not in alerts.RUNNING:
         return []
-    heading = entries[-1].heading if entries and entries[-1].camera == camera else None
+    heading = first_heading if camera == alert.camera else None
+    if entries and entries[-1].camera == camera:
+        heading = entries[-1].heading
     cameras = await lookup.all_cameras(session, c.identity.villages)
     return [_next_view(n, at) for n in trail.next_cameras(origin, heading, cameras, NEXT_CAMERAS)]
 

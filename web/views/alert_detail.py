@@ -66,6 +66,9 @@ class AlertDetail(BaseModel):
     calls: list[CallView] = Field(description="Who is called for it, in this order")
     steps: list[StepView] = Field(description="Oldest first")
     trail: list[TrailView] = Field(description="Oldest sighting first, without the one that raised the alert")
+    heading: float | None = Field(
+        description="Of the first sighting's movement on the map, degrees clockwise from north; null: unknown"
+    )
     last_camera: str = Field(description="Where the subject was seen last")
     last_seen_at: datetime
     next: list[NextCameraView] = Field(description="Most plausible first; empty where positions are unknown")

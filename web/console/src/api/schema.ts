@@ -3726,6 +3726,11 @@ export interface components {
              */
             calls: components["schemas"]["CallView"][];
             /**
+             * Heading
+             * @description Of the first sighting's movement on the map, degrees clockwise from north; null: unknown
+             */
+            heading: number | null;
+            /**
              * Last Camera
              * @description Where the subject was seen last
              */

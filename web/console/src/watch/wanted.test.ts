@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 
 import { emptyFilter } from "@/search/filter";
+import { setStationZone } from "@/shared/time";
 
-import { describes, hoursOf, unwatchedChips, watchedChips, wordsOf } from "./wanted";
+import { dailyOf, describes, hoursOf, unwatchedChips, watchedChips, wordsOf } from "./wanted";
 
 describe("what a subject is looked for by", () => {
   const filter = { ...emptyFilter(), cls: ["person" as const], upper: ["red" as const], villages: ["wj"], min_dwell: 60, start: "2026-11-30T00:00:00Z", nightly: "22:00-05:00" };
@@ -30,5 +31,15 @@ describe("what a subject is looked for by", () => {
     expect(hoursOf("22:00", "05:00")).toBe("22:00-05:00");
     expect(hoursOf("22:00", "22:00")).toBeNull();
     expect(hoursOf("", "05:00")).toBeNull();
+  });
+
+  it("takes the hours of one night as those of every night", () => {
+    setStationZone("Asia/Shanghai");
+    const night = { start: "2026-11-29T14:00:00Z", end: "2026-11-29T21:00:00Z", nightly: null };
+    expect(dailyOf(night)).toEqual(["22:00", "05:00"]);
+    expect(dailyOf({ ...night, nightly: "20:00-22:00" })).toEqual(["20:00", "22:00"]);
+    expect(dailyOf({ ...night, end: "2026-11-30T14:00:00Z" })).toBeNull(); // a whole day
+    expect(dailyOf({ ...night, end: "2026-11-28T14:00:00Z" })).toBeNull();
+    expect(dailyOf({ ...night, end: null })).toBeNull();
   });
 });
