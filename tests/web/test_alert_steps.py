@@ -144,7 +144,9 @@ async def test_it_says_where_the_subject_headed_when_it_was_seen_first(
     assert (await get(phone, ALERT))["heading"] == pytest.approx(100)  # to the right of a view to the north
     async with database.session() as session:
         camera = await session.get_one(Camera, "wj-01")
-        camera.profile = {k: v for k, v in camera.profile.items() if k != "azimuth"}
+        plain = camera.profile.copy()
+        del plain["azimuth"]
+        camera.profile = plain
     assert (await get(phone, ALERT))["heading"] is None
 
 
