@@ -68,7 +68,7 @@ class UsageError(MinwangError):
 
 
 class FileTooLargeError(UsageError):
-    code = ErrorCode.FILE_TOO_LARGE
+    code = ErrorCode.BODY_TOO_LARGE
 
 
 class SettingsError(UsageError):

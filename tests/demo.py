@@ -97,7 +97,7 @@ def kept_its_promises(summary: dict[str, Any], run: str) -> None:
     """
     faults = {(f["camera"], f["family"]) for f in summary["faults"]}
     late = {(camera, family) for camera, family in faults if family in LATE}
-    assert faults - late == set(EXPECTED.items())
+    assert faults - late == set(EXPECTED.items()), summary["faults"]
     assert summary["complete"] is not bool(late)
     missing = {step for step, came in summary["happened"].items() if not came}
     assert missing <= ({"patrolled"} if late else set())

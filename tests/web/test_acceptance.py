@@ -258,7 +258,7 @@ async def test_a_proposal_is_bound_to_the_device(officers: tuple[Client, Client]
 
 
 @pytest.mark.parametrize(
-    ("bad", "status"), [({"masks": "bogus"}, 422), ({"places": ["moon"]}, 422), ({"legal_class": "8"}, 400)]
+    ("bad", "status"), [({"masks": "bogus"}, 422), ({"places": ["moon"]}, 422), ({"legal_class": "8"}, 422)]
 )
 async def test_a_refused_request_changes_no_signed_picture(
     bad: dict[str, Any], status: int, officers: tuple[Client, Client], database: Database, station_settings: Settings

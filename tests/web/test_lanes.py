@@ -33,6 +33,7 @@ SHORT = {
     "inventory.parse",
     "_models",
     "_qr",
+    "_channels_of_alerts",  # notify.yaml
     "configuration.load_if_there",
 }
 

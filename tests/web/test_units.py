@@ -62,6 +62,6 @@ async def test_the_figures_of_alerts_are_those_of_the_accounts_villages(sign_in:
     await post(await sign_in(Role.PATROL_OFFICER), f"{ALERT}/ack", step())
     told = await get(desk, "/api/alerts/figures?days=2")
     assert (told["alerts"], told["to_acknowledgement"]["count"], told["to_phone"]["median_s"]) == (1, 1, None)
-    assert [(j["true"], j["false"], j["unknown"]) for j in told["by_camera"]] == [(0, 0, 1)]
+    assert [(j["true"], j["false"], j["unknown"]) for j in told["by_camera"]] == [(1, 0, 0)]  # sent out by a person
     assert (await get(other, "/api/alerts/figures"))["alerts"] == 0
     assert (await submit(desk, "/api/units", unit()))[0] == 403

@@ -132,6 +132,7 @@ async def _spool(request: web.Request, file: IO[bytes], most: int, run: RunInThr
                 if size > most:
                     raise FileTooLargeError(
                         f"the file is larger than {most // 1_000_000} MB; take a smaller picture",
+                        ErrorCode.FILE_TOO_LARGE,
                         limit_mb=most // 1_000_000,
                     )
                 await run(_append, file, chunk)

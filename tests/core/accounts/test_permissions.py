@@ -20,8 +20,8 @@ OFFICER = (
 )
 EXPECTED = {
     Role.VIDEO_OFFICER: f"{OFFICER} camera.accept case.manage patrol.run ptz.control watch.propose",
-    Role.INVESTIGATOR: f"{OFFICER} case.manage hold.manage ptz.control watch.propose",
-    Role.APPROVER: f"{OFFICER} camera.accept hold.manage unit.manage watch.approve",
+    Role.INVESTIGATOR: f"{OFFICER} case.manage evidence.request hold.manage ptz.control watch.propose",
+    Role.APPROVER: f"{OFFICER} camera.accept evidence.approve hold.manage unit.manage watch.approve",
     Role.PATROL_OFFICER: "alert.answer alert.view",
     Role.FUNDER: "report.view",
     Role.CONTRACTOR: "order.own",

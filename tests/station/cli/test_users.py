@@ -72,6 +72,9 @@ def test_the_last_administrator_stays() -> None:
         refused = change("set", "root", *wanted)
         assert refused.exit_code == 1 and "last enabled administrator" in refused.output
     add("second", "--role", "administrator")
+    refused = change("set", "root", "--disabled")  # he alone manages accounts, until a security administrator does
+    assert refused.exit_code == 1 and "security administrator" in refused.output
+    add("guard", "--role", "security_administrator")
     assert change("set", "root", "--disabled").exit_code == 0
     assert change("set", "second", "--disabled").exit_code == 1
 

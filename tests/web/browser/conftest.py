@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from tests.demo import Demo, demo
 from tests.web.browser.pages import FLAGS
 
-expect.set_options(timeout=20_000)  # milliseconds; a busy machine with two cores is slow
+expect.set_options(timeout=40_000)  # milliseconds; a busy machine with two cores is slow
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ FLAGS = [
 
 def sign_in(browser: Browser, town: str, name: str, width: int = 1440, height: int = 860) -> Page:
     page = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN").new_page()
+    page.set_default_navigation_timeout(90_000)
     problems: list[str] = []
     page.on("pageerror", lambda e: problems.append(str(e)))
     page.problems = problems  # type: ignore[attr-defined]

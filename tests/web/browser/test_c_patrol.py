@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Route, expect
@@ -37,7 +38,7 @@ def test_patrol_shows_each_fault_with_its_picture(browser: Browser, town: str) -
     expect(page.get_by_text(re.compile("巡检进行中|等待开始|已看 40 路"))).to_be_visible()
 
 
-def test_a_fault_becomes_an_order_and_the_day_is_signed(browser: Browser, town: str) -> None:
+def test_a_fault_becomes_an_order_that_a_contractor_finishes(browser: Browser, town: str, tmp_path: Path) -> None:
     page = sign_in(browser, town, "video")
     page.click("[data-test=nav-patrol]")
     page.click("[data-test=fault][data-camera=wj-02][data-family=black]")
@@ -58,6 +59,29 @@ def test_a_fault_becomes_an_order_and_the_day_is_signed(browser: Browser, town: 
     page.get_by_role("option", name="天目维护").click()
     page.click("[data-test=move-submit]")
     expect(page.locator("[data-test=column-assigned] [data-test=order]", has_text="天目维护")).to_be_visible()
+    contractor = sign_in(browser, town, "tianmu", 390, 844)
+    order = contractor.locator("[data-test=own-order]", has_text="王家祠堂")
+    expect(order).to_have_attribute("data-state", "assigned")
+    still = order.locator("[data-test=still]")
+    expect(still).to_be_visible()
+    assert still.evaluate("(i) => i.decode().then(() => i.naturalWidth)") == 192
+    order.locator("[data-test=own-working]").click()
+    expect(order).to_have_attribute("data-state", "working")
+    photo = tmp_path / "mended.png"
+    photo.write_bytes(contractor.screenshot())
+    order.locator("[data-test=own-file]").set_input_files(photo)
+    # A process that has to start decodes it.
+    expect(order.locator("[data-test=own-photo]")).to_be_visible(timeout=20_000)
+    order.locator("[data-test=own-text]").fill("换了镜头")
+    order.locator("[data-test=own-verifying]").click()
+    expect(order).to_have_attribute("data-state", "verifying")
+    contractor.goto(f"{town}/wall")
+    expect(contractor.locator("[data-test=own-order]").first).to_be_visible()  # the contractor has no other page
+    assert contractor.problems == []  # type: ignore[attr-defined]
+    page.click("[data-test=nav-orders]")
+    page.locator("[data-test=column-verifying] [data-test=order]", has_text="王家祠堂").click()
+    expect(page.locator("[data-test=order-photo]")).to_be_visible()
+    expect(page.get_by_text("换了镜头")).to_be_visible()
 
 
 @pytest.mark.long

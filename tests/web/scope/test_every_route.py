@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from core.accounts.permissions import TOWN_PERMISSIONS, Role
+from core.accounts.permissions import ROLES_REQUIRING_TOWN, TOWN_PERMISSIONS, Role
 from core.database import Database
 from core.settings import Settings
 from search.store import SightingStore
@@ -22,7 +22,7 @@ from tests.web.scope.village_objects import MARK, MINE, OTHERS, PURPOSE, SECRETS
 from web.api import ROUTES
 from web.framework.routing import Route
 
-ROLES = [r for r in Role if r is not Role.AUDITOR]  # an auditor always sees the whole town
+ROLES = [r for r in Role if r not in ROLES_REQUIRING_TOWN]
 
 
 @pytest.mark.parametrize("role", ROLES)
