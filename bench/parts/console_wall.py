@@ -24,7 +24,8 @@ MOMENTS = """() => {
   window.moments = {};
   addEventListener('submit', () => (window.moments.submitted ??= performance.now()), true);
   const look = () => {
-    document.querySelector('[data-test=purpose-0]')?.click();
+    const purpose = document.querySelector('[data-test=purpose-0]');  // of the dialog that the cell's button opens
+    (purpose ?? document.querySelector('[data-test=live-purpose]'))?.click();
     const videos = [...document.querySelectorAll('[data-cell] video')];
     const playing = videos.filter((v) => v.getVideoPlaybackQuality().totalVideoFrames > 0).length;
     if (playing > 0) window.moments.first ??= performance.now();
@@ -57,8 +58,6 @@ def first_picture(browser: Browser, station: RunningStation, runs: int) -> list[
         page.fill("[name=name]", OFFICER)
         page.fill("[name=password]", PASSWORD)
         page.click("button[type=submit]")
-        if page.locator("[data-test=live-purpose]").count():
-            page.click("[data-test=live-purpose]")
         page.wait_for_function("() => window.moments.first", timeout=PICTURE_MS)
         took.append(float(page.evaluate("() => window.moments.first - window.moments.submitted")))
         context.close()
