@@ -80,8 +80,12 @@ class SealedPackage:
 
 @dataclass(slots=True)
 class _Contents:
+    """What was written so far. `changed`, `unhashed`: as in SealedPackage."""
+
     folder: Path
     files: list[ManifestFile] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    unhashed: list[str] = field(default_factory=list)
 
     def add_bytes(self, path: str, kind: FileKind, data: bytes) -> None:
         target = self.folder / path
@@ -126,7 +130,10 @@ def write(
     _sync_folders(part)
     part.rename(target)
     sync_folder(target.parent)
-    return _sealed(target, made, digest)
+    return SealedPackage(
+        target, digest, sum(f["size"] for f in made["files"]), len(made["files"]), tuple(contents.changed),
+        tuple(contents.unhashed),
+    )  # fmt: skip
 
 
 def remove(folder: Path) -> None:
@@ -155,6 +162,10 @@ def _add_stream(contents: _Contents, stream: PlannedStream, progress: Progress) 
         copied = originals.copy(segment, source, contents.folder / path, lambda: progress.stop)
         progress.done_bytes += copied.size
         places[path] = copied.blocks
+        if copied.recorded_sha256 is None:
+            contents.unhashed.append(path)
+        if not copied.is_as_recorded:
+            contents.changed.append(path)
         contents.files.append(_entry(path, stream, segment, copied, places_path))
     contents.add_bytes(places_path, FileKind.PLACES, json.dumps(places, separators=(",", ":")).encode())
 
@@ -184,12 +195,3 @@ def _seal(folder: Path, made: Manifest, key: SigningKey) -> str:
 def _sync_folders(folder: Path) -> None:
     for inner in (folder, *(p for p in folder.rglob("*") if p.is_dir())):
         sync_folder(inner)
-
-
-def _sealed(folder: Path, made: Manifest, digest: str) -> SealedPackage:
-    originals_in = [f for f in made["files"] if f["kind"] is FileKind.ORIGINAL]
-    return SealedPackage(
-        folder, digest, sum(f["size"] for f in made["files"]), len(made["files"]),
-        tuple(f["path"] for f in originals_in if f["recorded_sha256"] not in (None, f["sha256"])),
-        tuple(f["path"] for f in originals_in if f["recorded_sha256"] is None),
-    )  # fmt: skip

@@ -31,12 +31,11 @@ from core.accounts.scope import Villages
 from core.accounts.tables import User
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
-from core.clock import to_microseconds
+from core.clock import DAY_US, HOUR_US, to_microseconds
 from core.error_codes import ErrorCode
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
 from nvr.archive.retention import holds
 
-HOUR_US = 3_600_000_000
 DECISION_TIME = timedelta(days=30)  # a submitted request expires unless it is decided
 EXTRACTION_TIME = timedelta(days=7)  # an approval expires unless the extraction begins
 COLLECTION_TIME = timedelta(days=30)  # a sealed package expires unless it is handed over
@@ -311,7 +310,7 @@ def _check(asked: Asked, now: datetime, limits: RequestLimits) -> None:
         raise UsageError("the end must be later than the start", ErrorCode.END_BEFORE_START)
     if asked.end_us > to_microseconds(now):
         raise UsageError("the range ends in the future; ask when it has passed", ErrorCode.EVIDENCE_IN_FUTURE)
-    if asked.end_us - asked.start_us > limits.max_days * 24 * HOUR_US:
+    if asked.end_us - asked.start_us > limits.max_days * DAY_US:
         raise UsageError(
             f"the range is longer than {limits.max_days} days", ErrorCode.EVIDENCE_TOO_LONG, days=limits.max_days
         )

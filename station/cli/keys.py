@@ -11,7 +11,7 @@ from core.database import Database
 from core.errors import ConflictError, UsageError
 from core.host import system_user
 from core.settings import Settings
-from station.cli.base import as_json, cli, print_result, with_database
+from station.cli.base import as_json, cli, print_result, settings_of, with_database
 
 if TYPE_CHECKING:
     from core.station_keys import StationKeyRow
@@ -62,8 +62,7 @@ def publish(ctx: click.Context, file: Path) -> None:
     found = with_database(ctx, _all_keys)
     if not found:
         raise ConflictError("there is no key to publish; make one with: minwang keys make")
-    station = _station(ctx)
-    parts = [f"{station}: keys that sign evidence packages / 证据包签名公钥\n"]
+    parts = [f"{settings_of(ctx).station.name}: keys that sign evidence packages / 证据包签名公钥\n"]
     parts += [f"{_grouped(k)}\n{k.made_at:%Y-%m-%d} – {_end(k)}\nEd25519 {k.public.hex()}\n" for k in found]
     file.write_text("\n".join(parts), encoding="utf-8")
     click.echo(f"{len(found)} key{'s' if len(found) > 1 else ''} written to {file}")
@@ -99,13 +98,6 @@ async def _all_keys(database: Database, _settings: Settings) -> list[StationKeyR
 
     async with database.reading() as session:
         return await station_keys.all_keys(session)
-
-
-def _station(ctx: click.Context) -> str:
-    async def work(_database: Database, settings: Settings) -> str:
-        return settings.station.name
-
-    return with_database(ctx, work)
 
 
 def _grouped(key: StationKeyRow) -> str:
