@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import tempfile
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from datetime import timedelta
-from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import invariant, rule
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.alerts import alerts, patrol, steps
 from cases.tables import Alert, AlertOutcome, AlertState, WatchSubject
-from core.clock import ManualClock
 from core.errors import ConflictError
+from tests.cases.database_machine import DatabaseMachine
 from tests.cases.subjects import active_subject
-from tests.conftest import open_database
 
 OFFICERS = st.sampled_from(["wang", "li", "zhao"])
 TERMINAL = {"rejected", "recalled", "closed"}
@@ -28,18 +23,13 @@ Step = Callable[[AsyncSession, Alert], Awaitable[object]]
 _sightings = itertools.count(1)
 
 
-class AlertMachine(RuleBasedStateMachine):
+class AlertMachine(DatabaseMachine):
     """One alert; `state` and `taken_by` are the model's, built from the specification and not from the code."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.runner, self.stack, self.clock = asyncio.Runner(), AsyncExitStack(), ManualClock()
-        self.folder = tempfile.TemporaryDirectory()
-        self.state, self.taken_by, self.out_for, self.done = "new", "", 0, 0
-        self.runner.run(self._open(Path(self.folder.name)))
+    refused = (ConflictError,)
 
-    async def _open(self, folder: Path) -> None:
-        self.database = await self.stack.enter_async_context(open_database(folder))
+    async def prepare(self) -> None:
+        self.state, self.taken_by, self.out_for, self.done = "new", "", 0, 0
         subject = await active_subject(self.database, self.clock)
         async with self.database.session() as session:
             row = await session.get_one(WatchSubject, subject)
@@ -48,23 +38,13 @@ class AlertMachine(RuleBasedStateMachine):
                 thumbnail="",
             )  # fmt: skip
 
-    def teardown(self) -> None:
-        self.runner.run(self.stack.aclose())
-        self.runner.close()
-        self.folder.cleanup()
-
     def _try(self, allowed: bool, step: Step) -> bool:
         """Take a step and compare with the model whether it was refused."""
 
-        async def take() -> bool:
-            try:
-                async with self.database.session() as session:
-                    await step(session, await alerts.locked(session, 1, None))
-            except ConflictError:
-                return False
-            return True
+        async def take(session: AsyncSession) -> None:
+            await step(session, await alerts.locked(session, 1, None))
 
-        assert self.runner.run(take()) is allowed, (self.state, self.taken_by)
+        assert self.is_taken(take) is allowed, (self.state, self.taken_by)
         self.done += allowed
         return allowed
 

@@ -3,51 +3,37 @@ is allowed: two persons, 30 days, and nothing that comes back once it was refuse
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import invariant, rule
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.register import case_files
 from cases.tables import SubjectState, WatchSubject
 from cases.watch import proposals, subjects
 from cases.watch.subject_words import SubjectWords
-from core.clock import ManualClock
-from core.database import Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
 from search.vocabulary import ClassWord, ColourWord
-from tests.conftest import open_database
+from tests.cases.database_machine import DatabaseMachine
 
 PROPOSER = "zhang"
 OFFICERS = st.sampled_from([PROPOSER, "chen", "wu"])
 SCOPES = st.sampled_from([None, ["v"], ["w"], ["v", "w"]])
 DAYS = st.sampled_from([-1, 1, 7, 30, 31])
 WHERE = ["v", "w"]  # the subject's villages
-REFUSED = (ConflictError, ForbiddenError, NotFoundError, UsageError)
 Step = Callable[[AsyncSession, datetime], Awaitable[object]]
 
 
-class SubjectMachine(RuleBasedStateMachine):
+class SubjectMachine(DatabaseMachine):
     """One subject; `state` and `until` are the model's, built from the specification and not from the code."""
 
-    database: Database
+    refused = (ConflictError, ForbiddenError, NotFoundError, UsageError)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.runner, self.stack, self.clock = asyncio.Runner(), AsyncExitStack(), ManualClock()
-        self.folder = tempfile.TemporaryDirectory()
+    async def prepare(self) -> None:
         self.state, self.until, self.approver = "proposed", self.clock.now() + timedelta(days=7), ""
-        self.runner.run(self._open(Path(self.folder.name)))
-
-    async def _open(self, folder: Path) -> None:
-        self.database = await self.stack.enter_async_context(open_database(folder))
         async with self.database.session() as session:
             now = self.clock.now()
             case = await case_files.open_case(session, now, PROPOSER, "2026-1", "电动车被盗")
@@ -56,23 +42,9 @@ class SubjectMachine(RuleBasedStateMachine):
                 expires_at=self.until, words=SubjectWords(cls=[ClassWord.PERSON], upper=[ColourWord.RED]),
             )  # fmt: skip
 
-    def teardown(self) -> None:
-        self.runner.run(self.stack.aclose())
-        self.runner.close()
-        self.folder.cleanup()
-
     def _try(self, allowed: bool, step: Step) -> bool:
         """Take a step and compare with the model whether it was refused."""
-
-        async def take() -> bool:
-            try:
-                async with self.database.session() as session:
-                    await step(session, self.clock.now())
-            except REFUSED:
-                return False
-            return True
-
-        assert self.runner.run(take()) is allowed, (self.state, self.until, self.clock.now())
+        assert self.is_taken(lambda s: step(s, self.clock.now())) is allowed, (self.state, self.until, self.clock.now())
         return allowed
 
     def _sees_all(self, scope: list[str] | None) -> bool:
